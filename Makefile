@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: GPL-2.0
+#
+# Targets for people; `make help` lists them. What is compiled into the modules
+# stands in Kbuild. Works from any directory: make -C TREE, make -f TREE/Makefile.
+
+TOP := $(patsubst %/,%,$(dir $(realpath $(lastword $(MAKEFILE_LIST)))))
+
+VERSION := 0.1
+KVER ?= $(shell uname -r)
+KDIR ?= /lib/modules/$(KVER)/build
+PREFIX ?= /usr/local
+SBINDIR ?= $(PREFIX)/sbin
+MANDIR ?= $(PREFIX)/share/man
+DESTDIR ?=
+DEPMOD ?= depmod
+
+# V=1 and the like reach kbuild by way of MAKEFLAGS.
+KMAKE = $(MAKE) -C $(KDIR) M=$(TOP)
+
+.DEFAULT_GOAL := all
+.PHONY: all modules testmods tools unit install modules_install dkms-install \
+	demo check lab bench style clean help
+
+all: modules ## the modules, for the running kernel or KDIR=
+
+modules:
+	+$(KMAKE) modules
+
+testmods: ## the modules and the test modules of tests/mod
+	+$(KMAKE) FIDO_TESTS=y modules
+
+tools: ## fidoctl
+	$(MAKE) -C $(TOP)/tools
+
+install: modules_install ## modules, fidoctl and its man page (DESTDIR=, PREFIX=)
+	$(MAKE) -C $(TOP)/tools install DESTDIR=$(DESTDIR) PREFIX=$(PREFIX) \
+		SBINDIR=$(SBINDIR) MANDIR=$(MANDIR)
+
+modules_install: modules
+	+$(KMAKE) $(if $(DESTDIR),INSTALL_MOD_PATH=$(DESTDIR)) DEPMOD=true \
+		modules_install
+	$(DEPMOD) $(if $(DESTDIR),-b $(DESTDIR)) \
+		$$($(MAKE) -s --no-print-directory -C $(KDIR) kernelrelease)
+
+dkms-install: ## modules through dkms, rebuilt for each kernel
+	mkdir -p $(DESTDIR)/usr/src/fido-$(VERSION)
+	cd $(TOP) && cp -r Kbuild Makefile compat.mk dkms.conf LICENSE include \
+		fido mmnet mmblk $(DESTDIR)/usr/src/fido-$(VERSION)/
+	$(if $(DESTDIR),,dkms install fido/$(VERSION))
+
+demo: ## two VMs on an emulated Xen host talk through fido
+	$(TOP)/tests/demo.sh
+
+check: ## all tests, in user space and in the lab (SUITE=, GUEST=)
+	$(TOP)/tests/check.sh
+
+unit: ## the tests in user space
+	$(MAKE) -C $(TOP)/tests/unit check
+
+lab: ## a shell in the emulated Xen host; CASE=NAME runs one case there
+	$(TOP)/tests/lab/lab $(if $(CASE),run $(CASE),shell)
+
+bench: ## the benchmarks, against netfront, blkfront and loopback
+	$(TOP)/tests/bench/bench
+
+style: ## W=1, sparse, checkpatch, kernel-doc, shellcheck, the project's rules
+	$(TOP)/tests/style.sh
+
+clean: ## everything that was built
+	-$(if $(wildcard $(KDIR)),+$(KMAKE) FIDO_TESTS=y clean)
+	$(if $(wildcard $(TOP)/tools/Makefile),$(MAKE) -C $(TOP)/tools clean)
+	$(if $(wildcard $(TOP)/tests/unit/Makefile), \
+		$(MAKE) -C $(TOP)/tests/unit clean)
+	rm -rf $(TOP)/build
+
+help: ## this text
+	@echo "Usage: make [TARGET] [VARIABLE=VALUE]..."
+	@echo
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' \
+		$(TOP)/Makefile
+	@echo
+	@echo "Variables: KDIR KVER V DESTDIR PREFIX SUITE GUEST CASE"

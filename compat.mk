@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: GPL-2.0
+#
+# Which of the interfaces that changed between kernels does this kernel have?
+# Answered by looking into its headers, since distributions carry changes back
+# to older version numbers. include/compat.h alone uses the answers.
+#
+#   $(call compat-has,HAVE_NAME,header below include/,extended regex)
+#
+# The header is searched as one line: [^;]* and \s cross line ends, ^ and $ do
+# not work. Make reads the expression first: a comma is written $(comma), a
+# hash mark $(hash), and a parenthesis as a dot.
+
+comma := ,
+hash := \#
+
+compat-has = $(if $(shell grep -qszE '$(3)' '$(srctree)/include/$(2)' \
+	&& echo y),-D$(1))
+
+compat-flags :=
+
+# Driver core
+
+# const struct device_driver in bus_type.match (6.11)
+compat-flags += $(call compat-has,HAVE_BUS_MATCH_CONST,linux/device/bus.h,.\*match..struct device \*dev$(comma) const struct device_driver)
+# const struct device in bus_type.uevent (6.3)
+compat-flags += $(call compat-has,HAVE_BUS_UEVENT_CONST,linux/device/bus.h,.\*uevent..const struct device)
+# container_of_const() (6.2, and in later 6.1)
+compat-flags += $(call compat-has,HAVE_CONTAINER_OF_CONST,linux/container_of.h,define container_of_const)
+
+# Timers
+
+# from_timer() was renamed (6.16)
+compat-flags += $(call compat-has,HAVE_TIMER_CONTAINER_OF,linux/timer.h,define timer_container_of)
+# timer_delete_sync() (6.2, and in later 6.1)
+compat-flags += $(call compat-has,HAVE_TIMER_DELETE_SYNC,linux/timer.h,int timer_delete_sync)
+# hrtimer_setup() (6.13)
+compat-flags += $(call compat-has,HAVE_HRTIMER_SETUP,linux/hrtimer.h,void hrtimer_setup.)
+
+# Xen
+
+# void xenbus_driver.remove (6.2, and in later 6.1)
+compat-flags += $(call compat-has,HAVE_XENBUS_REMOVE_VOID,xen/xenbus.h,void .\*remove.)

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What differs between the kernels that are supported. HAVE_... come from
+ * compat.mk, which looks into the kernel's headers. No version numbers here,
+ * and no conditional code elsewhere.
+ */
+#ifndef FIDO_COMPAT_H
+#define FIDO_COMPAT_H
+
+#include <linux/container_of.h>
+#include <linux/hrtimer.h>
+#include <linux/timer.h>
+
+/* Driver core */
+
+#ifdef HAVE_BUS_MATCH_CONST
+#define compat_match_const const
+#else
+#define compat_match_const
+#endif
+
+#ifdef HAVE_BUS_UEVENT_CONST
+#define compat_uevent_const const
+#else
+#define compat_uevent_const
+#endif
+
+#ifndef HAVE_CONTAINER_OF_CONST
+#define container_of_const(ptr, type, member)				\
+	_Generic(ptr,							\
+		const typeof(*(ptr)) *:					\
+			((const type *)container_of(ptr, type, member)), \
+		default: ((type *)container_of(ptr, type, member)))
+#endif
+
+/* Timers */
+
+#ifndef HAVE_TIMER_CONTAINER_OF
+#define timer_container_of(var, timer, field) from_timer(var, timer, field)
+#endif
+
+#ifndef HAVE_TIMER_DELETE_SYNC
+#define timer_delete_sync(timer) del_timer_sync(timer)
+#endif
+
+#ifndef HAVE_HRTIMER_SETUP
+static inline void hrtimer_setup(struct hrtimer *timer,
+				 enum hrtimer_restart (*function)(struct hrtimer *),
+				 clockid_t clock, enum hrtimer_mode mode)
+{
+	hrtimer_init(timer, clock, mode);
+	timer->function = function;
+}
+#endif
+
+/* Xen: the type of xenbus_driver.remove, and what it returns */
+
+#ifdef HAVE_XENBUS_REMOVE_VOID
+#define compat_remove_t void
+#define compat_remove_return() do { } while (0)
+#else
+#define compat_remove_t int
+#define compat_remove_return() return 0
+#endif
+
+#endif /* FIDO_COMPAT_H */
