@@ -1,0 +1,166 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0
+# lab build: the project compiled inside the suite root, and what the machines get to see of it.
+#
+#   $ROOT/src/KEY/tree    copy of the source tree, compiled here
+#   $ROOT/src/KEY/mods    the machines' module directory with ours in updates/
+#   $LAB_STATE/fresh      what is laid over the root of every machine: modules, tools, test files
+#   $LAB_STATE/payload    dom0's /lab: agent, init scripts, the domUs' kernel and initramfs
+
+build_key() {
+	printf '%s' "$LAB_STATE $LAB_SRC" | sha256sum | cut -c1-12
+}
+
+# Files of the source tree, NUL-separated: what git knows or would take, else everything but build results.
+source_files() {
+	if git -C "$LAB_SRC" rev-parse --show-toplevel > /dev/null 2>&1; then
+		git -C "$LAB_SRC" ls-files -z --cached --others --exclude-standard
+	else
+		(cd "$LAB_SRC" && find . -path ./.git -prune -o -path ./build -prune -o -type f -print0)
+	fi
+}
+
+# Copies sources with their times, so that make compiles only what changed, and removes what is gone.
+sync_sources() {
+	local work=$1
+	mkdir -p "$work/tree"
+	source_files | (cd "$LAB_SRC" && while IFS= read -r -d '' f; do
+		[ -e "$f" ] && printf '%s\0' "$f"
+	done; true) | sort -z > "$work/files.new"
+	if [ -e "$work/files" ]; then
+		comm -z -23 "$work/files" "$work/files.new" | (cd "$work/tree" && xargs -0 -r rm -f)
+	fi
+	tar -C "$LAB_SRC" --no-recursion --null -T "$work/files.new" -cf - |
+		tar -C "$work/tree" --no-same-owner -xf -
+	mv "$work/files.new" "$work/files"
+}
+
+has_target() {
+	local answer
+	answer=$(in_root make -C "$1" -n "$2" 2>&1 || true)
+	! grep -q "No rule to make target '$2'" <<< "$answer"
+}
+
+compile() {
+	local inside=$1/tree kdir target
+	kdir=/lib/modules/$(kernel_version)/build
+	if ! [ -e "$ROOT$inside/Makefile" ]; then
+		echo "no Makefile yet: nothing compiled"
+		return 0
+	fi
+	for target in modules tools testmods; do
+		if has_target "$inside" "$target"; then
+			in_root make -C "$inside" -j"$(nproc)" KDIR="$kdir" "$target"
+		else
+			echo "the Makefile has no target $target"
+		fi
+	done
+}
+
+is_elf() {
+	[ -f "$1" ] && [ -x "$1" ] && [ "$(head -c 4 "$1" | tr -d '\0')" = $'\x7fELF' ]
+}
+
+# Lays out what every machine gets over its root.
+collect() {
+	local work=$ROOT$1 version fresh=$LAB_STATE/fresh file
+	version=$(kernel_version)
+	rm -rf "$fresh" "$work/mods"
+	mkdir -p "$fresh/usr/lib/modules/$version/updates" "$fresh/usr/local/bin" "$work/mods"
+	cp -al "$SUITE_DIR/modtree/usr" "$work/mods/usr"
+	ln -s usr/lib "$work/mods/lib"
+	mkdir -p "$work/mods/usr/lib/modules/$version/updates"
+	find "$work/tree" -name '*.ko' -exec cp -t "$fresh/usr/lib/modules/$version/updates" {} +
+	cp "$fresh/usr/lib/modules/$version/updates"/*.ko "$work/mods/usr/lib/modules/$version/updates/" 2> /dev/null || true
+	# depmod writes by renaming, so the shared files of modtree stay as they are.
+	in_root depmod -b "$1/mods" "$version"
+	cp "$work/mods/usr/lib/modules/$version"/modules.* "$fresh/usr/lib/modules/$version/"
+	for file in "$work"/tree/tools/* "$work"/tree/tests/helpers/*; do
+		if is_elf "$file"; then
+			cp "$file" "$fresh/usr/local/bin/"
+		fi
+	done
+}
+
+# The agent is compiled once per suite; the same static binary serves the host.
+build_labsh() {
+	local source=$LAB_DIR/guest/labsh.c binary=$SUITE_DIR/labsh
+	if [ "$binary" -nt "$source" ]; then
+		return 0
+	fi
+	mkdir -p "$ROOT/src"
+	cp "$source" "$ROOT/src/labsh.c"
+	in_root gcc -O2 -Wall -Wextra -static -o /src/labsh /src/labsh.c
+	mv "$ROOT/src/labsh" "$binary"
+}
+
+build_project() {
+	local inside
+	inside=/src/$(build_key)
+	mkdir -p "$ROOT$inside"
+	sync_sources "$ROOT$inside"
+	compile "$inside"
+	collect "$inside"
+}
+
+# What the last build produced, in one line.
+describe_fresh() {
+	local found
+	found=$(cd "$LAB_STATE/fresh" && find . -path '*/updates/*' -o -path './usr/local/bin/*' | sed 's/.*\///' | sort | xargs)
+	say "built: ${found:-nothing}"
+}
+
+lab_build() {
+	need_root build
+	lab_root quiet
+	mkdir -p "$LAB_STATE"
+	step "compiling against Linux $(kernel_version)" build_project
+	describe_fresh
+}
+
+make_payload() {
+	local stage=$LAB_STATE/payload
+	build_labsh
+	with_lock "domu-$SUITE" make_domu_base
+	rm -rf "$stage"
+	mkdir -p "$stage"
+	cp "$LAB_DIR"/guest/{dom0-init,dom0-vm,domu-init} "$stage/"
+	cp "$SUITE_DIR/labsh" "$stage/labsh"
+	ln "$SUITE_DIR/vmlinux" "$stage/vmlinux" 2> /dev/null || cp "$SUITE_DIR/vmlinux" "$stage/vmlinux"
+	ln "$SUITE_DIR/domu-base.cpio" "$stage/domu-base.cpio" 2> /dev/null ||
+		cp "$SUITE_DIR/domu-base.cpio" "$stage/domu-base.cpio"
+	lab_hosts > "$stage/hosts"
+	make_fresh_tar
+	cp "$LAB_STATE/fresh.tar" "$stage/fresh.tar"
+	tar -C "$stage" --owner=0 --group=0 -cf "$LAB_STATE/payload.tar" .
+}
+
+make_fresh_tar() {
+	tar -C "$LAB_STATE/fresh" --owner=0 --group=0 -cf "$LAB_STATE/fresh.tar" usr
+}
+
+# lab push: compiles and replaces modules, tools and test files in everything that runs.
+lab_push() {
+	local vm pids=() rc=0
+	need_running
+	lab_build
+	make_fresh_tar
+	push_to dom0
+	for vm in $(running_vms); do
+		push_to "$vm" &
+		pids+=($!)
+	done
+	for vm in "${pids[@]}"; do
+		wait "$vm" || rc=$EXIT_ENVIRONMENT
+	done
+	return $rc
+}
+
+# VMs that start later take the pushed files from dom0's /lab.
+push_to() {
+	local save=cat
+	[ "$1" = dom0 ] && save='tee /lab/fresh.tar.new'
+	lab_exec_raw "$1" 60 "$save | tar x -C / && { [ ! -e /lab/fresh.tar.new ] || mv /lab/fresh.tar.new /lab/fresh.tar; }" \
+		< "$LAB_STATE/fresh.tar" || { say "push to $1 failed"; return 1; }
+	say "pushed to $1"
+}

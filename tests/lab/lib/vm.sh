@@ -1,0 +1,169 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0
+# Commands in the machines, and the machines' own lives.
+
+# vm_index NAME: letters have fixed numbers, so the address of a VM needs no table; other names are numbered as they come.
+vm_index() {
+	local name=$1 index=27
+	if [[ $name =~ ^[a-z]$ ]]; then
+		echo $(($(printf '%d' "'$name") - 96))
+		return
+	fi
+	mkdir -p "$LAB_STATE/index"
+	if ! [ -e "$LAB_STATE/index/$name" ]; then
+		while ! (set -C; echo "$name" > "$LAB_STATE/index/.$index") 2> /dev/null; do
+			index=$((index + 1))
+		done
+		echo $index > "$LAB_STATE/index/$name"
+	fi
+	cat "$LAB_STATE/index/$name"
+}
+
+vm_address() {
+	[ "$1" = dom0 ] && echo - || echo "10.99.0.$((10 + $(vm_index "$1")))"
+}
+
+lab_hosts() {
+	local letter
+	echo 10.99.0.1 dom0-net
+	for letter in {a..z}; do
+		echo "10.99.0.$((10 + $(vm_index "$letter"))) $letter"
+	done
+}
+
+# lab_exec_raw NAME SECONDS COMMAND: standard input is passed on; 0 seconds is no limit.
+lab_exec_raw() {
+	"$SUITE_DIR/labsh" exec -i -t "$2" 127.0.0.1 "$LAB_PORT" "$(vm_address "$1")" "$3"
+}
+
+# Without standard input, as cases want it.
+vm_exec() {
+	"$SUITE_DIR/labsh" exec -t "$2" 127.0.0.1 "$LAB_PORT" "$(vm_address "$1")" "$3" < /dev/null
+}
+
+vm_answers() {
+	vm_exec "$1" 5 true 2> /dev/null
+}
+
+lab_exec() {
+	local name=$1
+	shift
+	need_running
+	if [ -t 0 ]; then
+		vm_exec "$name" "${LAB_TIMEOUT:-0}" "$*"
+	else
+		lab_exec_raw "$name" "${LAB_TIMEOUT:-0}" "$*"
+	fi
+}
+
+lab_shell() {
+	local name=${1:-dom0}
+	is_running || lab_up
+	"$SUITE_DIR/labsh" exec -y 127.0.0.1 "$LAB_PORT" "$(vm_address "$name")" 'cd /root; exec bash -i'
+}
+
+# Domains that Xen has, without dom0: "name domid state" per line.
+domain_list() {
+	vm_exec dom0 20 'xl list' | awk 'NR > 1 && $2 != 0 { print $1, $2, $5 }'
+}
+
+running_vms() {
+	domain_list | awk '$3 !~ /[csdp]/ { print $1 }'
+}
+
+vm_domid() {
+	domain_list | awk -v n="$1" '$1 == n { print $2 }'
+}
+
+# The share of Xen's tables that a VM of this size needs with four peers of its kind and dom0.
+grant_frames() {
+	local frames=$((VM_MEM * 2 + 128))
+	echo $((frames > 4096 ? 4096 : frames))
+}
+
+maptrack_frames() {
+	local frames=$((VM_MEM * 4 + DOM0_MEM + 256))
+	echo $((frames > 16384 ? 16384 : frames))
+}
+
+console_log() {
+	echo "$LOGS/guest-$1.log"
+}
+
+console_size() {
+	stat -c %s "$(console_log "$1")" 2> /dev/null || echo 0
+}
+
+console_since() {
+	tail -c "+$(($2 + 1))" "$(console_log "$1")" 2> /dev/null
+}
+
+says_ready() {
+	console_since "$1" "$2" | grep -qa "LAB-READY $1"
+}
+
+# Ready, or dead, or a crash loop: anything that ends the wait.
+start_settled() {
+	says_ready "$1" "$2" && return 0
+	case $(domain_list | awk -v n="$1" '$1 == n { print $3 }') in
+	'' | *c* | *s*) return 0 ;;
+	esac
+	return 1
+}
+
+vm_create_once() {
+	local name=$1 from
+	from=$(console_size "$name")
+	vm_exec dom0 60 "/lab/dom0-vm $name $(vm_index "$name") $GUEST $VM_MEM $VCPUS $(grant_frames) $(maptrack_frames) '${DOMU_EXTRA-}'" \
+		> "$LAB_STATE/xl.log" 2>&1 || { cat "$LAB_STATE/xl.log" >&2; return 1; }
+	wait_until "${LAB_VM_BOOT:-120}" start_settled "$name" "$from" || true
+	if says_ready "$name" "$from" && wait_until 20 vm_answers "$name"; then
+		echo "$(vm_domid "$name") running" > "$LAB_STATE/vms/$name"
+		return 0
+	fi
+	return 1
+}
+
+# Under TCG a PVH guest sometimes dies before its first line; such a start is tried again, and said.
+vm_start() {
+	local name=$1 from start=$SECONDS try
+	[ -z "$(vm_domid "$name")" ] || { say "$name exists already"; return 1; }
+	for try in 1 2 3; do
+		from=$(console_size "$name")
+		if vm_create_once "$name"; then
+			say "$name answers after $((SECONDS - start)) s"
+			return 0
+		fi
+		vm_exec dom0 30 "xl destroy $name" > /dev/null 2>&1 || true
+		if console_since "$name" "$from" | grep -qa 'LAB-FIRST-LINE'; then
+			break
+		fi
+		say "$name died before its first line (start $try of 3)"
+	done
+	say "$name did not start: $(short_path "$(console_log "$name")")"
+	return 1
+}
+
+vm_destroy() {
+	rm -f "$LAB_STATE/vms/$1"
+	vm_exec dom0 60 "xl destroy $1"
+}
+
+vm_mark() {
+	local domid
+	read -r domid _ < "$LAB_STATE/vms/$1" && echo "$domid $2" > "$LAB_STATE/vms/$1"
+}
+
+lab_vm() {
+	local verb=${1-} name=${2-}
+	need_running
+	[ -n "$name" ] || die "lab vm start|destroy|pause|unpause|reboot NAME"
+	case $verb in
+	start) vm_start "$name" ;;
+	destroy) vm_destroy "$name" ;;
+	pause) vm_mark "$name" paused; vm_exec dom0 30 "xl pause $name" ;;
+	unpause) vm_exec dom0 30 "xl unpause $name"; vm_mark "$name" running ;;
+	reboot) vm_destroy "$name" && vm_start "$name" ;;
+	*) die "lab vm start|destroy|pause|unpause|reboot NAME" ;;
+	esac
+}
