@@ -22,6 +22,8 @@ compat-flags :=
 
 # const struct device_driver in bus_type.match (6.11)
 compat-flags += $(call compat-has,HAVE_BUS_MATCH_CONST,linux/device/bus.h,.\*match..struct device \*dev$(comma) const struct device_driver)
+# const struct bus_type in device_driver (6.9)
+compat-flags += $(call compat-has,HAVE_BUS_TYPE_CONST,linux/device/driver.h,const struct bus_type\s+\*bus;)
 # const struct device in bus_type.uevent (6.3)
 compat-flags += $(call compat-has,HAVE_BUS_UEVENT_CONST,linux/device/bus.h,.\*uevent..const struct device)
 # container_of_const() (6.2, and in later 6.1)

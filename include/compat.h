@@ -19,6 +19,12 @@
 #define compat_match_const
 #endif
 
+#ifdef HAVE_BUS_TYPE_CONST
+#define compat_bus_const const
+#else
+#define compat_bus_const
+#endif
+
 #ifdef HAVE_BUS_UEVENT_CONST
 #define compat_uevent_const const
 #else
@@ -31,6 +37,12 @@
 		const typeof(*(ptr)) *:					\
 			((const type *)container_of(ptr, type, member)), \
 		default: ((type *)container_of(ptr, type, member)))
+#endif
+
+/* Compiler attributes */
+
+#ifndef __counted_by
+#define __counted_by(member)
 #endif
 
 /* Timers */

@@ -86,9 +86,9 @@ void fido_pages_free(struct fido_pages *pages);
  * @event: the peer has signalled a channel. Called in hard interrupt context,
  *	and once for each channel directly after ->up(); @priv is the client's,
  *	see fido_chan_set_priv(). Signals that arrive before ->up() returned
- *	are deferred to then. Returns true if there was reason for the signal:
- *	a peer that signals without reason is slowed down. The channel stays
- *	silent until fido_chan_ack().
+ *	are deferred to then. The channel stays silent until fido_chan_ack(),
+ *	which also tells whether there was a reason: a peer that signals
+ *	without one is slowed down.
  */
 struct fido_service_config {
 	unsigned int nr_channels;
@@ -184,8 +184,7 @@ void fido_chan_set_priv(struct fido_chan *chan, void *priv);
 void fido_chan_ack(struct fido_chan *chan, bool spurious);
 int fido_chan_set_affinity(struct fido_chan *chan, unsigned int cpu);
 bool fido_chan_broken(const struct fido_chan *chan);
-__printf(2, 3)
-void fido_chan_break(struct fido_chan *chan, const char *fmt, ...);
+void fido_chan_break(struct fido_chan *chan, const char *why);
 
 /**
  * struct fido_chan_stats - counters of a channel

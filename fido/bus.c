@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The fido bus: services are devices, clients are drivers.
+ */
+#include <linux/device.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+
+#include "compat.h"
+#include "fido.h"
+#include "link.h"
+#include "service.h"
+
+static struct fido_driver *to_fido_driver(const struct device_driver *drv)
+{
+	return container_of(drv, struct fido_driver, driver);
+}
+
+static int fido_bus_match(struct device *dev,
+			  compat_match_const struct device_driver *drv)
+{
+	return !strcmp(to_fido_device(dev)->type, to_fido_driver(drv)->type);
+}
+
+static int fido_bus_uevent(compat_uevent_const struct device *dev,
+			   struct kobj_uevent_env *env)
+{
+	return add_uevent_var(env, "MODALIAS=fido:%s",
+			      to_fido_device(dev)->type);
+}
+
+static int fido_bus_probe(struct device *dev)
+{
+	struct fido_device *fdev = to_fido_device(dev);
+	int err;
+
+	err = to_fido_driver(dev->driver)->probe(fdev);
+	if (err)
+		fido_disable(fdev);
+	return err;
+}
+
+static void fido_bus_remove(struct device *dev)
+{
+	struct fido_device *fdev = to_fido_device(dev);
+
+	to_fido_driver(dev->driver)->remove(fdev);
+	/* a driver that forgot must not get callbacks without its code */
+	fido_disable(fdev);
+}
+
+static ssize_t type_show(struct device *dev, struct device_attribute *attr,
+			 char *buf)
+{
+	return sysfs_emit(buf, "%s\n", to_fido_device(dev)->type);
+}
+static DEVICE_ATTR_RO(type);
+
+static ssize_t state_show(struct device *dev, struct device_attribute *attr,
+			  char *buf)
+{
+	const struct fido_service *service = to_fido_device(dev)->service;
+
+	return sysfs_emit(buf, "%s\n", READ_ONCE(service->up) ? "up" : "down");
+}
+static DEVICE_ATTR_RO(state);
+
+static ssize_t peer_show(struct device *dev, struct device_attribute *attr,
+			 char *buf)
+{
+	return sysfs_emit(buf, "%u\n", fido_peer_domid(to_fido_device(dev)));
+}
+static DEVICE_ATTR_RO(peer);
+
+static ssize_t modalias_show(struct device *dev, struct device_attribute *attr,
+			     char *buf)
+{
+	return sysfs_emit(buf, "fido:%s\n", to_fido_device(dev)->type);
+}
+static DEVICE_ATTR_RO(modalias);
+
+static struct attribute *fido_device_attrs[] = {
+	&dev_attr_type.attr,
+	&dev_attr_state.attr,
+	&dev_attr_peer.attr,
+	&dev_attr_modalias.attr,
+	NULL
+};
+ATTRIBUTE_GROUPS(fido_device);
+
+static compat_bus_const struct bus_type fido_bus_type = {
+	.name = "fido",
+	.match = fido_bus_match,
+	.uevent = fido_bus_uevent,
+	.probe = fido_bus_probe,
+	.remove = fido_bus_remove,
+	.dev_groups = fido_device_groups,
+};
+
+/**
+ * __fido_driver_register - register a client
+ * @drv: client
+ * @owner: its module
+ * @mod_name: its name
+ *
+ * Use fido_driver_register().
+ *
+ * Context: process, sleeps; may call @drv->probe().
+ * Return: 0 or an error.
+ */
+int __fido_driver_register(struct fido_driver *drv, struct module *owner,
+			   const char *mod_name)
+{
+	drv->driver.name = mod_name;
+	drv->driver.owner = owner;
+	drv->driver.mod_name = mod_name;
+	drv->driver.bus = &fido_bus_type;
+	return driver_register(&drv->driver);
+}
+EXPORT_SYMBOL_GPL(__fido_driver_register);
+
+/**
+ * fido_driver_unregister - unregister a client
+ * @drv: client
+ *
+ * Context: process, sleeps; calls @drv->remove() for each of its services.
+ */
+void fido_driver_unregister(struct fido_driver *drv)
+{
+	driver_unregister(&drv->driver);
+}
+EXPORT_SYMBOL_GPL(fido_driver_unregister);
+
+static void fido_device_release(struct device *dev)
+{
+	struct fido_device *fdev = to_fido_device(dev);
+
+	kfree(fdev->service);
+	kfree(fdev);
+}
+
+/**
+ * fido_device_add - make the device of a service
+ * @service: service; belongs to the device from now on, also on error
+ * @type: its type
+ *
+ * Context: process, sleeps; may call a driver's ->probe().
+ * Return: the device, with a reference for the caller, or an ERR_PTR.
+ */
+struct fido_device *fido_device_add(struct fido_service *service,
+				    const char *type)
+{
+	struct fido_device *fdev = kzalloc(sizeof(*fdev), GFP_KERNEL);
+	int err;
+
+	if (!fdev) {
+		kfree(service);
+		return ERR_PTR(-ENOMEM);
+	}
+	service->fdev = fdev;
+	fdev->service = service;
+	strscpy(fdev->type, type, sizeof(fdev->type));
+	fdev->dev.bus = &fido_bus_type;
+	fdev->dev.parent = &service->link->xbdev->dev;
+	fdev->dev.release = fido_device_release;
+	device_initialize(&fdev->dev);
+	get_device(&fdev->dev);
+	err = dev_set_name(&fdev->dev, "%s.%u", service->link->name,
+			   service->sid);
+	if (!err)
+		err = device_add(&fdev->dev);
+	if (err) {
+		put_device(&fdev->dev);
+		put_device(&fdev->dev);
+		return ERR_PTR(err);
+	}
+	return fdev;
+}
+
+/**
+ * fido_device_remove - unregister the device of a service
+ * @fdev: device; the caller's reference stays
+ *
+ * Context: process, sleeps; calls the driver's ->remove().
+ */
+void fido_device_remove(struct fido_device *fdev)
+{
+	device_unregister(&fdev->dev);
+}
+
+/**
+ * fido_bus_register - register the bus
+ *
+ * Return: 0 or an error.
+ */
+int fido_bus_register(void)
+{
+	return bus_register(&fido_bus_type);
+}
+
+/**
+ * fido_bus_unregister - unregister the bus
+ */
+void fido_bus_unregister(void)
+{
+	bus_unregister(&fido_bus_type);
+}

@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Memory that outlives its channel: what we offered and the peer may still
+ * read (held), and what the peer offered and we may still read (drain). Each
+ * side tells the other in @drained_gen of the service table.
+ */
+#include <linux/list.h>
+#include <linux/mutex.h>
+
+#include "chan.h"
+#include "export.h"
+#include "link.h"
+#include "window.h"
+
+/* How many retired sets of a service may wait for a peer that reads on? */
+#define MAX_HELD	4
+
+/**
+ * fido_link_next_gen - a fresh generation
+ * @link: link
+ * @sid: service id
+ *
+ * Generations go on when a service is removed and added again: the peer's
+ * drained_gen may be of an earlier life.
+ *
+ * Context: process, sleeps.
+ * Return: the generation, not zero.
+ */
+u32 fido_link_next_gen(struct fido_link *link, unsigned int sid)
+{
+	u32 gen;
+
+	mutex_lock(&link->held_lock);
+	gen = ++link->slot[sid].last_gen;
+	if (!gen)
+		gen = ++link->slot[sid].last_gen;
+	mutex_unlock(&link->held_lock);
+	return gen;
+}
+
+/**
+ * fido_link_hold - keep retired channels until the peer has let go
+ * @link: link
+ * @chans: disconnected channels
+ *
+ * Context: process, sleeps.
+ */
+void fido_link_hold(struct fido_link *link, struct fido_chans *chans)
+{
+	mutex_lock(&link->held_lock);
+	list_add_tail(&chans->held, &link->held);
+	mutex_unlock(&link->held_lock);
+}
+
+/**
+ * fido_link_may_hold - may a service make further channels?
+ * @link: link
+ * @sid: service id
+ *
+ * What is kept for a peer that never lets go must be bounded.
+ *
+ * Context: process, sleeps.
+ * Return: false if too many retired ones wait.
+ */
+bool fido_link_may_hold(struct fido_link *link, unsigned int sid)
+{
+	const struct fido_chans *chans;
+	unsigned int nr = 0;
+
+	mutex_lock(&link->held_lock);
+	list_for_each_entry(chans, &link->held, held)
+		nr += chans->sid == sid;
+	mutex_unlock(&link->held_lock);
+	return nr < MAX_HELD;
+}
+
+/**
+ * fido_link_drain - find out when nothing of a generation is used any more
+ * @link: link with a window
+ * @sid: service id
+ * @gen: generation of the peer; earlier ones are included
+ *
+ * Without memory for it the peer just keeps its buffers until the next time.
+ *
+ * Context: process, sleeps.
+ */
+void fido_link_drain(struct fido_link *link, unsigned int sid, u32 gen)
+{
+	struct fido_link_slot *slot = &link->slot[sid];
+
+	mutex_lock(&link->held_lock);
+	fido_drain_end(slot->drain);
+	slot->drain = fido_drain_begin(fido_link_window(link));
+	slot->drain_gen = gen;
+	mutex_unlock(&link->held_lock);
+	fido_link_kick(link);
+}
+
+/* Generations may wrap. */
+static bool gen_drained(u32 gen, u32 drained)
+{
+	return drained && (s32)(drained - gen) >= 0;
+}
+
+static void held_free_drained(struct fido_link *link)
+{
+	const struct fido_root __peer *root;
+	struct fido_chans *chans, *next;
+	u32 drained;
+
+	root = fido_window_root(fido_link_window(link));
+	list_for_each_entry_safe(chans, next, &link->held, held) {
+		drained = fido_peer_read_index(&root->service[chans->sid]
+							.drained_gen);
+		if (!gen_drained(chans->gen, drained))
+			continue;
+		list_del(&chans->held);
+		fido_chans_free_one(chans);
+	}
+}
+
+/* Returns true if there is more to wait for. */
+static bool held_step_drain(struct fido_link *link, unsigned int sid)
+{
+	struct fido_link_slot *slot = &link->slot[sid];
+	struct fido_root *root = fido_export_root(link->export);
+
+	if (!slot->drain)
+		return false;
+	if (!fido_drain_done(fido_link_window(link), slot->drain))
+		return true;
+	fido_drain_end(slot->drain);
+	slot->drain = NULL;
+	/* all reads of the peer's memory before the word that allows reuse */
+	virt_store_release(&root->service[sid].drained_gen, slot->drain_gen);
+	fido_link_signal(link);
+	return false;
+}
+
+/**
+ * fido_link_step_held - free what the peer has let go, tell what we have
+ * @link: link that is up
+ *
+ * Context: the link's work.
+ * Return: true if it has to be called again soon, without an event.
+ */
+bool fido_link_step_held(struct fido_link *link)
+{
+	bool again = false;
+	unsigned int sid;
+
+	mutex_lock(&link->held_lock);
+	held_free_drained(link);
+	for (sid = 0; sid < FIDO_MAX_SERVICES; sid++)
+		again |= held_step_drain(link, sid);
+	mutex_unlock(&link->held_lock);
+	return again;
+}
+
+/**
+ * fido_link_end_drains - the window goes, and with it all there is to tell
+ * @link: link
+ *
+ * Context: process, sleeps.
+ */
+void fido_link_end_drains(struct fido_link *link)
+{
+	unsigned int sid;
+
+	mutex_lock(&link->held_lock);
+	for (sid = 0; sid < FIDO_MAX_SERVICES; sid++) {
+		fido_drain_end(link->slot[sid].drain);
+		link->slot[sid].drain = NULL;
+	}
+	mutex_unlock(&link->held_lock);
+}

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Link: this domain and one peer. State, handshake, end.
+ */
+#ifndef FIDO_LINK_H
+#define FIDO_LINK_H
+
+#include <linux/list.h>
+#include <linux/mutex.h>
+#include <linux/spinlock.h>
+#include <linux/types.h>
+#include <linux/workqueue.h>
+#include <xen/interface/event_channel.h>
+#include <xen/xenbus.h>
+
+#include "fido_proto.h"
+
+struct fido_chans;
+struct fido_drain;
+struct fido_export;
+struct fido_service;
+struct fido_window;
+
+/**
+ * enum fido_link_state - what a link has
+ * @FIDO_LINK_INIT: nothing; waits for the peer
+ * @FIDO_LINK_OFFERED: an export; as a backend, a window, too. Waits for the
+ *	peer to connect
+ * @FIDO_LINK_UP: export, window, services
+ * @FIDO_LINK_CLOSING: services are down; a window that others still use
+ * @FIDO_LINK_CLOSED: no window; an export until the peer has closed, too
+ */
+enum fido_link_state {
+	FIDO_LINK_INIT,
+	FIDO_LINK_OFFERED,
+	FIDO_LINK_UP,
+	FIDO_LINK_CLOSING,
+	FIDO_LINK_CLOSED,
+};
+
+/**
+ * struct fido_link_slot - what a link remembers of a service id, whether or
+ *	not there is such a service at the moment
+ * @last_gen: generation that this side used last
+ * @drain: pages that the peer's generation @drain_gen may be using, or NULL
+ * @drain_gen: see @drain
+ */
+struct fido_link_slot {
+	u32 last_gen;
+	struct fido_drain *drain;
+	u32 drain_gen;
+};
+
+/**
+ * struct fido_link - one xenbus device
+ * @node: entry in the list of links; read under RCU
+ * @xbdev: the xenbus device
+ * @is_frontend: role in the handshake
+ * @peer: domain id
+ * @name: "fido-<peer>"
+ * @wq: runs @work, one at a time; every change of state happens there, or in
+ *	fido_link_remove() after @work was cancelled for good
+ * @work: looks at everything and takes the next step
+ * @state: changed by link_change_state() only
+ * @export: our memory for the peer
+ * @window: the peer's memory; RCU, since other links look for the owners of
+ *	forwarded addresses
+ * @closing: a window that is being unmapped
+ * @port: event channel of the link, until bound
+ * @irq: the same, bound
+ * @eoi_pending: an event has not been acknowledged (bit 0)
+ * @held_lock: guards @held and @slot
+ * @held: channels whose memory the peer may still read
+ * @slot: by service id
+ * @kick_lock: guards @removing against fido_link_kick()
+ * @removing: @work must not be queued any more
+ * @broken: why the peer is not believed any more; set once, cleared when the
+ *	link starts over
+ * @close_deadline: jiffies until which the peer may take to close
+ * @rescan: the service nodes may have changed
+ * @service_watch: on our own service nodes
+ * @service: by service id
+ */
+struct fido_link {
+	struct list_head node;
+	struct xenbus_device *xbdev;
+	bool is_frontend;
+	domid_t peer;
+	char name[16];
+	struct workqueue_struct *wq;
+	struct delayed_work work;
+	enum fido_link_state state;
+	struct fido_export *export;
+	struct fido_window __rcu *window;
+	struct fido_window *closing;
+	evtchn_port_t port;
+	int irq;
+	unsigned long eoi_pending;
+	struct mutex held_lock;
+	struct list_head held;
+	struct fido_link_slot slot[FIDO_MAX_SERVICES];
+	spinlock_t kick_lock;
+	bool removing;
+	const char *broken;
+	unsigned long close_deadline;
+	bool rescan;
+	struct xenbus_watch service_watch;
+	struct fido_service *service[FIDO_MAX_SERVICES];
+};
+
+int fido_link_add(struct xenbus_device *xbdev, bool is_frontend);
+void fido_link_remove(struct xenbus_device *xbdev);
+void fido_link_kick(struct fido_link *link);
+void fido_link_signal(struct fido_link *link);
+void fido_link_break(struct fido_link *link, const char *why);
+const char *fido_link_state_str(enum fido_link_state state);
+
+u32 fido_link_next_gen(struct fido_link *link, unsigned int sid);
+void fido_link_hold(struct fido_link *link, struct fido_chans *chans);
+bool fido_link_may_hold(struct fido_link *link, unsigned int sid);
+void fido_link_drain(struct fido_link *link, unsigned int sid, u32 gen);
+bool fido_link_step_held(struct fido_link *link);
+void fido_link_end_drains(struct fido_link *link);
+
+struct fido_window *fido_link_window(const struct fido_link *link);
+const struct fido_window *fido_window_of(domid_t owner);
+const struct fido_window *fido_window_of_page(const struct page *page,
+					      u64 *frame);
+
+int fido_xenbus_register(void);
+void fido_xenbus_unregister(void);
+
+#endif /* FIDO_LINK_H */

@@ -1,0 +1,605 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Services: which ones there are (xenstore), and the handshake with the peer's
+ * half of each (service table of the root page, see include/fido_proto.h).
+ */
+#include <linux/io.h>
+#include <linux/kernel.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+#include <xen/xenbus.h>
+
+#include "chan.h"
+#include "export.h"
+#include "link.h"
+#include "service.h"
+#include "window.h"
+
+static void service_path(const struct fido_service *service, char *path,
+			 size_t size)
+{
+	snprintf(path, size, "%s/" FIDO_XS_SERVICE "/%u",
+		 service->link->xbdev->nodename, service->sid);
+}
+
+/* Parameters and reports */
+
+/**
+ * fido_param - read a parameter of a service from xenstore
+ * @fdev: service
+ * @name: name of the node
+ *
+ * Context: process, sleeps.
+ * Return: the value, to be freed with kfree(); NULL if there is none.
+ */
+char *fido_param(struct fido_device *fdev, const char *name)
+{
+	char path[128];
+	char *value;
+
+	service_path(fdev->service, path, sizeof(path));
+	value = xenbus_read(XBT_NIL, path, name, NULL);
+	return IS_ERR(value) ? NULL : value;
+}
+EXPORT_SYMBOL_GPL(fido_param);
+
+/**
+ * fido_param_uint - read a parameter that is a number
+ * @fdev: service
+ * @name: name of the node
+ * @value: gets the number; unchanged on error
+ *
+ * Context: process, sleeps.
+ * Return: 0, -ENOENT if there is no such node, -EINVAL if it is no number.
+ */
+int fido_param_uint(struct fido_device *fdev, const char *name,
+		    unsigned int *value)
+{
+	char *text = fido_param(fdev, name);
+	int err;
+
+	if (!text)
+		return -ENOENT;
+	err = kstrtouint(text, 0, value);
+	kfree(text);
+	return err ? -EINVAL : 0;
+}
+EXPORT_SYMBOL_GPL(fido_param_uint);
+
+/*
+ * Write a node of the service, but only while the toolstack wants the service:
+ * writing would make the directory anew that it has just removed.
+ */
+static void service_write(struct fido_service *service, const char *name,
+			  const char *value)
+{
+	char path[128];
+
+	service_path(service, path, sizeof(path));
+	if (xenbus_exists(XBT_NIL, path, FIDO_XS_SERVICE_TYPE))
+		xenbus_write(XBT_NIL, path, name, value);
+}
+
+/**
+ * fido_report - show something about a service in xenstore
+ * @fdev: service
+ * @name: name of the node
+ * @fmt: format of the value
+ *
+ * Context: process, sleeps.
+ */
+void fido_report(struct fido_device *fdev, const char *name,
+		 const char *fmt, ...)
+{
+	va_list args;
+	char *value;
+
+	va_start(args, fmt);
+	value = kvasprintf(GFP_KERNEL, fmt, args);
+	va_end(args);
+	if (value)
+		service_write(fdev->service, name, value);
+	kfree(value);
+}
+EXPORT_SYMBOL_GPL(fido_report);
+
+/**
+ * fido_error - say why a service does not work
+ * @fdev: service
+ * @err: negative error code
+ * @fmt: one line, without a newline
+ *
+ * The line goes to the log, and to xenstore for fidoctl.
+ *
+ * Context: process, sleeps.
+ */
+void fido_error(struct fido_device *fdev, int err, const char *fmt, ...)
+{
+	va_list args;
+	char *text;
+
+	va_start(args, fmt);
+	text = kvasprintf(GFP_KERNEL, fmt, args);
+	va_end(args);
+	if (!text)
+		return;
+	dev_err(&fdev->dev, "%s (error %d)\n", text, err);
+	service_write(fdev->service, FIDO_XS_SERVICE_ERROR, text);
+	kfree(text);
+}
+EXPORT_SYMBOL_GPL(fido_error);
+
+static void service_report_state(struct fido_service *service)
+{
+	service_write(service, FIDO_XS_SERVICE_STATE,
+		      service->up ? "up" : "down");
+}
+
+/* The two halves of the handshake */
+
+static struct fido_service_entry *service_mine(struct fido_service *service)
+{
+	return &fido_export_root(service->link->export)->service[service->sid];
+}
+
+/**
+ * struct service_view - private copy of what the peer says
+ * @gen: its generation
+ * @peer_gen: which of ours it is connected to
+ * @nr_channels: valid if @gen is nonzero
+ * @chan_table: valid if @gen is nonzero
+ * @type: valid if @gen is nonzero
+ */
+struct service_view {
+	u32 gen;
+	u32 peer_gen;
+	u32 nr_channels;
+	u64 chan_table;
+	u8 type[FIDO_TYPE_LEN];
+};
+
+static void service_look(const struct fido_service *service,
+			 struct service_view *view)
+{
+	const struct fido_window *window = fido_link_window(service->link);
+	const struct fido_service_entry __peer *entry;
+
+	entry = &fido_window_root(window)->service[service->sid];
+	/*
+	 * The echo before the generation: the peer changes its generation
+	 * before it echoes a new one of ours, so an echo that we see now
+	 * belongs to the generation that we see next, or to an older one.
+	 */
+	view->peer_gen = fido_peer_read_index(&entry->peer_gen);
+	view->gen = fido_peer_read_index(&entry->gen);
+	view->nr_channels = fido_peer_read32(&entry->nr_channels);
+	view->chan_table = fido_peer_read64(&entry->chan_table);
+	fido_peer_copy(view->type, entry->type, sizeof(view->type));
+}
+
+/* Our half is written in the order in which the peer reads it backwards. */
+static void service_write_gen(struct fido_service *service, u32 gen)
+{
+	virt_store_release(&service_mine(service)->gen, gen);
+}
+
+static void service_write_echo(struct fido_service *service, u32 gen)
+{
+	service->peer_gen = gen;
+	virt_store_release(&service_mine(service)->peer_gen, gen);
+}
+
+static void service_offer(struct fido_service *service)
+{
+	struct fido_service_entry *mine = service_mine(service);
+	struct fido_chans *chans;
+
+	chans = fido_chans_alloc(service->link, &service->config);
+	if (IS_ERR(chans)) {
+		fido_error(service->fdev, PTR_ERR(chans),
+			   "cannot allocate %u channels",
+			   service->config.nr_channels);
+		service->enabled = false;
+		return;
+	}
+	chans->gen = fido_link_next_gen(service->link, service->sid);
+	chans->sid = service->sid;
+	service->chans = chans;
+
+	memcpy(mine->type, service->fdev->type, sizeof(mine->type));
+	mine->nr_channels = chans->nr;
+	mine->chan_table = virt_to_phys(chans->table);
+	service_write_gen(service, chans->gen);
+	fido_link_signal(service->link);
+}
+
+/* Nobody here looks at the peer's channels from now on. */
+static void service_down(struct fido_service *service)
+{
+	struct fido_driver *drv;
+
+	if (!service->up)
+		return;
+	fido_chans_quiet(service->chans);
+	drv = container_of(service->fdev->dev.driver, struct fido_driver,
+			   driver);
+	drv->down(service->fdev);
+	service->up = false;
+	service_report_state(service);
+}
+
+/*
+ * The client holds nothing of the peer's any more, but its skbs and bios may:
+ * the link finds out when they are gone.
+ */
+static void service_disconnect(struct fido_service *service)
+{
+	service_down(service);
+	if (!service->peer_gen)
+		return;
+	fido_chans_disconnect(service->chans, false);
+	fido_link_drain(service->link, service->sid, service->peer_gen);
+	service_write_echo(service, 0);
+}
+
+/* Withdraw the offer; the peer may still read what was offered. */
+static void service_retire(struct fido_service *service)
+{
+	if (!service->chans)
+		return;
+	service_disconnect(service);
+	service_write_gen(service, 0);
+	fido_chans_disconnect(service->chans, true);
+	fido_link_hold(service->link, service->chans);
+	service->chans = NULL;
+	fido_link_signal(service->link);
+}
+
+static void service_connect(struct fido_service *service,
+			    const struct service_view *view)
+{
+	int err = -EINVAL;
+
+	if (!memcmp(view->type, service->fdev->type, FIDO_TYPE_LEN) &&
+	    view->nr_channels == service->chans->nr)
+		err = fido_chans_connect(service->chans,
+					 fido_link_window(service->link),
+					 view->chan_table);
+	if (err) {
+		fido_error(service->fdev, err,
+			   "the peer's channels do not match: %u of type %.*s",
+			   view->nr_channels, FIDO_TYPE_LEN, view->type);
+		fido_chans_disconnect(service->chans, false);
+		service->refused_gen = view->gen;
+		return;
+	}
+	service_write_echo(service, view->gen);
+	fido_link_signal(service->link);
+}
+
+static void service_up(struct fido_service *service)
+{
+	struct fido_driver *drv;
+	int err;
+
+	drv = container_of(service->fdev->dev.driver, struct fido_driver,
+			   driver);
+	err = drv->up(service->fdev);
+	if (err) {
+		fido_error(service->fdev, err, "cannot start");
+		service->enabled = false;
+		service_retire(service);
+		return;
+	}
+	service->up = true;
+	service_report_state(service);
+	fido_chans_live(service->chans);
+}
+
+/*
+ * The heart of the handshake: compare both halves, take all steps that are
+ * possible now. A peer that changed its generation has fresh rings. If we
+ * were up with the old ones, ours are used and must be fresh, too; if we were
+ * not, they are fresh still, and changing them would make the peer change
+ * again, and so on.
+ */
+static void service_step(struct fido_service *service)
+{
+	struct service_view view;
+
+	service_look(service, &view);
+	if (service->chans && service->peer_gen) {
+		if (service->up && (view.gen != service->peer_gen ||
+				    view.peer_gen != service->chans->gen))
+			service_retire(service);
+		else if (view.gen != service->peer_gen)
+			service_disconnect(service);
+	}
+	if (!service->enabled) {
+		service_retire(service);
+		return;
+	}
+	if (!service->chans && fido_link_may_hold(service->link, service->sid))
+		service_offer(service);
+	if (!service->chans || !view.gen)
+		return;
+	if (!service->peer_gen && view.gen != service->refused_gen)
+		service_connect(service, &view);
+	if (!service->up && service->peer_gen &&
+	    view.peer_gen == service->chans->gen)
+		service_up(service);
+}
+
+/* Interface to clients */
+
+static bool config_valid(const struct fido_service_config *config)
+{
+	const struct fido_ring_geom geom = {
+		.nr_slots = config->nr_slots,
+		.slot_size = config->slot_size,
+		.nr_ids = config->nr_ids,
+	};
+
+	return config->event && config->nr_channels &&
+	       config->nr_channels <= FIDO_MAX_CHANNELS &&
+	       fido_ring_geom_valid(&geom);
+}
+
+/**
+ * fido_enable - offer a service to the peer
+ * @fdev: service
+ * @config: what is offered; copied
+ *
+ * ->up() follows when the peer offers the same, maybe before this function
+ * returns.
+ *
+ * Context: process, sleeps; not in ->up() or ->down().
+ * Return: 0, -EINVAL if the configuration is beyond the limits, -EBUSY if the
+ * service is enabled already.
+ */
+int fido_enable(struct fido_device *fdev,
+		const struct fido_service_config *config)
+{
+	struct fido_service *service = fdev->service;
+	int err = 0;
+
+	if (!config_valid(config))
+		return -EINVAL;
+	mutex_lock(&service->lock);
+	if (service->enabled) {
+		err = -EBUSY;
+	} else {
+		service->config = *config;
+		service->enabled = true;
+		service_report_state(service);
+	}
+	mutex_unlock(&service->lock);
+	fido_link_kick(service->link);
+	return err;
+}
+EXPORT_SYMBOL_GPL(fido_enable);
+
+/**
+ * fido_disable - withdraw a service
+ * @fdev: service
+ *
+ * Calls ->down() if ->up() was called. Afterwards there are no callbacks until
+ * the next fido_enable(). What is in flight is kept until the peer has let go
+ * of it. Does no harm if the service is not enabled.
+ *
+ * Context: process, sleeps; not in ->up() or ->down().
+ */
+void fido_disable(struct fido_device *fdev)
+{
+	struct fido_service *service = fdev->service;
+
+	mutex_lock(&service->lock);
+	service->enabled = false;
+	if (service->attached)
+		service_retire(service);
+	mutex_unlock(&service->lock);
+	fido_link_kick(service->link);	/* drain */
+}
+EXPORT_SYMBOL_GPL(fido_disable);
+
+/**
+ * fido_chan - a channel of a service
+ * @fdev: service
+ * @index: below fido_service_config.nr_channels
+ *
+ * Context: from ->up() until ->down() returns.
+ * Return: the channel, NULL if there is no such channel.
+ */
+struct fido_chan *fido_chan(struct fido_device *fdev, unsigned int index)
+{
+	struct fido_chans *chans = fdev->service->chans;
+
+	return chans && index < chans->nr ? chans->chan[index] : NULL;
+}
+EXPORT_SYMBOL_GPL(fido_chan);
+
+/**
+ * fido_peer_domid - who is the peer?
+ * @fdev: service
+ *
+ * Context: any.
+ * Return: domain id.
+ */
+u16 fido_peer_domid(const struct fido_device *fdev)
+{
+	return fdev->service->link->peer;
+}
+EXPORT_SYMBOL_GPL(fido_peer_domid);
+
+/* All services of a link; called by the link's work only */
+
+static void service_add(struct fido_link *link, unsigned int sid,
+			const char *type)
+{
+	struct fido_service *service = kzalloc(sizeof(*service), GFP_KERNEL);
+	struct fido_device *fdev;
+
+	if (!service)
+		return;
+	service->link = link;
+	service->sid = sid;
+	mutex_init(&service->lock);
+	service->attached = link->state == FIDO_LINK_UP;
+	link->service[sid] = service;
+	fdev = fido_device_add(service, type);
+	if (IS_ERR(fdev)) {
+		dev_err(&link->xbdev->dev, "cannot add service %u: error %ld\n",
+			sid, PTR_ERR(fdev));
+		link->service[sid] = NULL;
+	}
+}
+
+static void service_remove(struct fido_link *link, unsigned int sid)
+{
+	struct fido_service *service = link->service[sid];
+
+	/* the driver's ->remove() is followed by fido_disable() */
+	fido_device_remove(service->fdev);
+	link->service[sid] = NULL;
+	put_device(&service->fdev->dev);
+}
+
+static char *service_read_type(struct fido_link *link, const char *sid)
+{
+	char dir[128];
+	char *type;
+
+	snprintf(dir, sizeof(dir), "%s/" FIDO_XS_SERVICE "/%s",
+		 link->xbdev->nodename, sid);
+	type = xenbus_read(XBT_NIL, dir, FIDO_XS_SERVICE_TYPE, NULL);
+	if (!IS_ERR(type) && strlen(type) > 0 && strlen(type) < FIDO_TYPE_LEN)
+		return type;
+	if (!IS_ERR(type))
+		kfree(type);
+	return NULL;
+}
+
+static void service_scan_one(struct fido_link *link, const char *name,
+			     unsigned long *seen)
+{
+	unsigned int sid;
+	char *type;
+
+	if (kstrtouint(name, 10, &sid) || sid >= FIDO_MAX_SERVICES) {
+		dev_warn(&link->xbdev->dev, "ignoring service %s: ids go from 0 to %u\n",
+			 name, FIDO_MAX_SERVICES - 1);
+		return;
+	}
+	type = service_read_type(link, name);
+	if (!type)
+		return;		/* being made or removed: the watch fires */
+	__set_bit(sid, seen);
+	if (link->service[sid] &&
+	    strcmp(link->service[sid]->fdev->type, type))
+		service_remove(link, sid);
+	if (!link->service[sid])
+		service_add(link, sid, type);
+	kfree(type);
+}
+
+/**
+ * fido_services_scan - add and remove services as xenstore says
+ * @link: link
+ *
+ * Context: the link's work.
+ */
+void fido_services_scan(struct fido_link *link)
+{
+	DECLARE_BITMAP(seen, FIDO_MAX_SERVICES) = {};
+	unsigned int i, nr = 0;
+	char **name;
+
+	name = xenbus_directory(XBT_NIL, link->xbdev->nodename,
+				FIDO_XS_SERVICE, &nr);
+	if (IS_ERR(name) && PTR_ERR(name) != -ENOENT)
+		return;
+	if (!IS_ERR(name)) {
+		for (i = 0; i < nr; i++)
+			service_scan_one(link, name[i], seen);
+		kfree(name);
+	}
+	for (i = 0; i < FIDO_MAX_SERVICES; i++)
+		if (link->service[i] && !test_bit(i, seen))
+			service_remove(link, i);
+}
+
+/**
+ * fido_services_remove - remove all services
+ * @link: link
+ *
+ * Context: the link's work, or after its end.
+ */
+void fido_services_remove(struct fido_link *link)
+{
+	unsigned int i;
+
+	for (i = 0; i < FIDO_MAX_SERVICES; i++)
+		if (link->service[i])
+			service_remove(link, i);
+}
+
+static void service_attach(struct fido_service *service, bool attached)
+{
+	mutex_lock(&service->lock);
+	if (service->attached && !attached)
+		service_retire(service);
+	service->attached = attached;
+	service->refused_gen = 0;
+	mutex_unlock(&service->lock);
+}
+
+/**
+ * fido_services_attach - the link has come up
+ * @link: link
+ *
+ * Context: the link's work.
+ */
+void fido_services_attach(struct fido_link *link)
+{
+	unsigned int i;
+
+	for (i = 0; i < FIDO_MAX_SERVICES; i++)
+		if (link->service[i])
+			service_attach(link->service[i], true);
+}
+
+/**
+ * fido_services_detach - take all services down, the link is going
+ * @link: link with export and window
+ *
+ * Context: the link's work, or after its end.
+ */
+void fido_services_detach(struct fido_link *link)
+{
+	unsigned int i;
+
+	for (i = 0; i < FIDO_MAX_SERVICES; i++)
+		if (link->service[i])
+			service_attach(link->service[i], false);
+}
+
+/**
+ * fido_services_step - go on with the handshakes of all services
+ * @link: link that is up
+ *
+ * Context: the link's work.
+ */
+void fido_services_step(struct fido_link *link)
+{
+	struct fido_service *service;
+	unsigned int i;
+
+	for (i = 0; i < FIDO_MAX_SERVICES; i++) {
+		service = link->service[i];
+		if (!service)
+			continue;
+		mutex_lock(&service->lock);
+		service_step(service);
+		mutex_unlock(&service->lock);
+	}
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Service: one client's share of a link, from its xenstore node to its
+ * channels.
+ */
+#ifndef FIDO_SERVICE_H
+#define FIDO_SERVICE_H
+
+#include <linux/mutex.h>
+#include <linux/types.h>
+
+#include "fido.h"
+
+struct fido_chans;
+struct fido_link;
+
+/**
+ * struct fido_service - state behind a struct fido_device
+ * @fdev: the device; keeps this structure alive
+ * @link: the link; outlives the device's registration
+ * @sid: service id
+ * @lock: guards all that follows; held while ->up() and ->down() run
+ * @config: what the client offers
+ * @enabled: between fido_enable() and fido_disable()
+ * @attached: the link is up
+ * @chans: channels offered under the current generation, or NULL
+ * @peer_gen: generation of the peer that @chans is connected to, or zero
+ * @refused_gen: generation of the peer that could not be connected to
+ * @up: ->up() succeeded and ->down() was not called since
+ */
+struct fido_service {
+	struct fido_device *fdev;
+	struct fido_link *link;
+	unsigned int sid;
+	struct mutex lock;
+	struct fido_service_config config;
+	bool enabled;
+	bool attached;
+	struct fido_chans *chans;
+	u32 peer_gen;
+	u32 refused_gen;
+	bool up;
+};
+
+void fido_services_scan(struct fido_link *link);
+void fido_services_remove(struct fido_link *link);
+void fido_services_attach(struct fido_link *link);
+void fido_services_detach(struct fido_link *link);
+void fido_services_step(struct fido_link *link);
+
+/* bus.c */
+struct fido_device *fido_device_add(struct fido_service *service,
+				    const char *type);
+void fido_device_remove(struct fido_device *fdev);
+int fido_bus_register(void);
+void fido_bus_unregister(void);
+
+#endif /* FIDO_SERVICE_H */

@@ -1,0 +1,804 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Window: all pages that a peer exports, mapped read-only at link-up in
+ * batches. Each mapped page has a struct page of its own (ZONE_DEVICE, without
+ * RAM behind it), so that skb frags and bios can point to it.
+ *
+ * The struct pages are assigned in ascending order: frames that are
+ * consecutive at the owner are consecutive here, except where the allocator
+ * had a gap. Nothing relies on it, but runs get long.
+ *
+ * A page may be unmapped only when nobody holds a reference but the window
+ * itself. A window that cannot be unmapped as a whole shrinks step by step.
+ */
+#include <linux/bsearch.h>
+#include <linux/delay.h>
+#include <linux/list.h>
+#include <linux/mm.h>
+#include <linux/mutex.h>
+#include <linux/sched.h>
+#include <linux/slab.h>
+#include <linux/sort.h>
+#include <linux/vmalloc.h>
+#include <linux/workqueue.h>
+#include <xen/xen.h>
+
+#include "fido.h"
+#include "log.h"
+#include "window.h"
+
+#define MAP_BATCH		256
+#define BASE_REFS		1	/* the window's own reference */
+#define ABANDONED_PERIOD	(HZ / 2)
+#define EXIT_TRIES		100
+#define EXIT_TRY_MSECS		100
+
+/**
+ * struct fido_window - memory of a peer
+ * @owner: the peer
+ * @map: where its frames are found; NULL entries for what is not mapped
+ * @nr: entries in @page, @frame and @handle
+ * @nr_mapped: how many of them are mapped
+ * @page: struct pages in ascending order; NULL where unmapped again
+ * @frame: the owner's frame numbers, ascending too
+ * @handle: grant handles, INVALID_GRANT_HANDLE where there is none
+ * @root_page: the owner's root page, mapped on its own
+ * @root_handle: its handle
+ * @abandoned: entry in the list of windows that only wait to be unmapped
+ */
+struct fido_window {
+	domid_t owner;
+	struct fido_map map;
+	unsigned long nr;
+	unsigned long nr_mapped;
+	struct page **page;
+	u64 *frame;
+	grant_handle_t *handle;
+	struct page *root_page;
+	grant_handle_t root_handle;
+	struct list_head abandoned;
+};
+
+/**
+ * struct window_batch - operations of one hypercall
+ * @map: operations
+ * @unmap: operations
+ * @page: pages they are about
+ * @index: index of the page in the window
+ * @nr: how many
+ */
+struct window_batch {
+	struct gnttab_map_grant_ref map[MAP_BATCH];
+	struct gnttab_unmap_grant_ref unmap[MAP_BATCH];
+	struct page *page[MAP_BATCH];
+	unsigned long index[MAP_BATCH];
+	unsigned int nr;
+};
+
+static DEFINE_MUTEX(abandoned_lock);	/* guards abandoned_list */
+static LIST_HEAD(abandoned_list);
+
+static void abandoned_work_fn(struct work_struct *work);
+static DECLARE_DELAYED_WORK(abandoned_work, abandoned_work_fn);
+
+static unsigned long window_vaddr(struct page *page)
+{
+	return (unsigned long)pfn_to_kaddr(page_to_pfn(page));
+}
+
+static bool window_page_idle(const struct page *page)
+{
+	return page_ref_count(page) == BASE_REFS;
+}
+
+/**
+ * fido_pages_idle - has everybody let go of these foreign pages?
+ * @page: first page of a run from fido_resolve()
+ * @nr: number of pages
+ *
+ * Every page is looked at, not only the first: readers take references to
+ * pages in the middle of a run, too (splice does).
+ *
+ * Context: any.
+ * Return: true if nobody holds a reference.
+ */
+bool fido_pages_idle(const struct page *page, unsigned int nr)
+{
+	while (nr--)
+		if (!window_page_idle(page++))
+			return false;
+	return true;
+}
+EXPORT_SYMBOL_GPL(fido_pages_idle);
+
+/* Batches */
+
+static void batch_add_map(struct window_batch *batch, struct page *page,
+			  unsigned long index, grant_ref_t ref, domid_t owner)
+{
+	batch->page[batch->nr] = page;
+	batch->index[batch->nr] = index;
+	gnttab_set_map_op(&batch->map[batch->nr], window_vaddr(page),
+			  GNTMAP_host_map | GNTMAP_readonly, ref, owner);
+	batch->nr++;
+}
+
+static void batch_add_unmap(struct window_batch *batch, struct page *page,
+			    unsigned long index, grant_handle_t handle)
+{
+	batch->page[batch->nr] = page;
+	batch->index[batch->nr] = index;
+	gnttab_set_unmap_op(&batch->unmap[batch->nr], window_vaddr(page),
+			    GNTMAP_host_map | GNTMAP_readonly, handle);
+	batch->nr++;
+}
+
+/*
+ * Map what is in the batch. Each status is looked at (XSA-361): an entry that
+ * failed keeps an invalid handle. Running out of maptrack entries is the only
+ * failure that ends the whole; others are holes in the peer's memory.
+ */
+static int batch_map(struct window_batch *batch)
+{
+	unsigned int i;
+	int err;
+
+	if (!batch->nr)
+		return 0;
+	err = gnttab_map_refs(batch->map, NULL, batch->page, batch->nr);
+	for (i = 0; i < batch->nr; i++) {
+		if (batch->map[i].status == GNTST_okay)
+			continue;
+		batch->map[i].handle = INVALID_GRANT_HANDLE;
+		if (batch->map[i].status == GNTST_no_space)
+			err = -ENOSPC;
+	}
+	return err;
+}
+
+static int batch_unmap(struct window_batch *batch)
+{
+	int err = 0;
+
+	if (batch->nr)
+		err = gnttab_unmap_refs(batch->unmap, NULL, batch->page,
+					batch->nr);
+	return err;
+}
+
+/* Map one page, for as long as it takes to copy it or for good. */
+static struct page *window_map_one(domid_t owner, grant_ref_t ref,
+				   grant_handle_t *handle)
+{
+	struct gnttab_map_grant_ref op;
+	struct page *page;
+	int err;
+
+	err = gnttab_alloc_pages(1, &page);
+	if (err)
+		return ERR_PTR(err);
+	gnttab_set_map_op(&op, window_vaddr(page),
+			  GNTMAP_host_map | GNTMAP_readonly, ref, owner);
+	err = gnttab_map_refs(&op, NULL, &page, 1);
+	if (!err && op.status != GNTST_okay)
+		err = op.status == GNTST_no_space ? -ENOSPC : -EINVAL;
+	if (err) {
+		gnttab_free_pages(1, &page);
+		return ERR_PTR(err);
+	}
+	*handle = op.handle;
+	return page;
+}
+
+static void window_unmap_one(struct page *page, grant_handle_t handle)
+{
+	struct gnttab_unmap_grant_ref op;
+
+	gnttab_set_unmap_op(&op, window_vaddr(page),
+			    GNTMAP_host_map | GNTMAP_readonly, handle);
+	if (!gnttab_unmap_refs(&op, NULL, &page, 1))
+		gnttab_free_pages(1, &page);
+}
+
+static int window_copy_table(domid_t owner, grant_ref_t ref, u32 *table)
+{
+	grant_handle_t handle;
+	struct page *page;
+
+	page = window_map_one(owner, ref, &handle);
+	if (IS_ERR(page))
+		return PTR_ERR(page);
+	fido_peer_copy(table, (const void __peer __force *)page_address(page),
+		       FIDO_PAGE_SIZE);
+	window_unmap_one(page, handle);
+	return 0;
+}
+
+/* Reading the owner's table */
+
+/**
+ * struct window_table - private copy of the owner's grant references
+ * @nr_leaves: leaf tables
+ * @leaf: by frame >> FIDO_LEAF_SHIFT; NULL where nothing is exported
+ * @mid: scratch: the middle page that is being read
+ * @nr_refs: entries that are not zero
+ */
+struct window_table {
+	unsigned long nr_leaves;
+	u32 **leaf;
+	u32 *mid;
+	unsigned long nr_refs;
+};
+
+static void window_table_free(struct window_table *table)
+{
+	unsigned long i;
+
+	for (i = 0; table->leaf && i < table->nr_leaves; i++)
+		kfree(table->leaf[i]);
+	vfree(table->leaf);
+	kfree(table->mid);
+}
+
+static int window_read_leaf(const struct fido_window *window,
+			    struct window_table *table, unsigned long i,
+			    grant_ref_t ref)
+{
+	unsigned int k;
+	int err;
+
+	table->leaf[i] = kmalloc(FIDO_PAGE_SIZE, GFP_KERNEL);
+	if (!table->leaf[i])
+		return -ENOMEM;
+	err = window_copy_table(window->owner, ref, table->leaf[i]);
+	for (k = 0; !err && k < FIDO_LEAF_FRAMES; k++)
+		table->nr_refs += !!table->leaf[i][k];
+	return err;
+}
+
+static int window_read_mid(const struct fido_window *window,
+			   struct window_table *table, unsigned int m)
+{
+	const struct fido_root __peer *root = fido_window_root(window);
+	unsigned long first = (unsigned long)m * FIDO_REFS_PER_PAGE;
+	u32 ref = fido_peer_read32(&root->mid[m]);
+	unsigned int i;
+	int err;
+
+	if (!ref)
+		return 0;
+	err = window_copy_table(window->owner, ref, table->mid);
+	for (i = 0; !err && i < FIDO_REFS_PER_PAGE; i++) {
+		if (first + i >= table->nr_leaves)
+			break;
+		if (table->mid[i])
+			err = window_read_leaf(window, table, first + i,
+					       table->mid[i]);
+		cond_resched();
+	}
+	return err;
+}
+
+static int window_read_table(const struct fido_window *window,
+			     struct window_table *table)
+{
+	unsigned int m;
+	int err = 0;
+
+	table->nr_leaves = DIV_ROUND_UP_ULL(window->map.nr_frames,
+					    FIDO_LEAF_FRAMES);
+	table->leaf = vcalloc(table->nr_leaves, sizeof(*table->leaf));
+	table->mid = kmalloc(FIDO_PAGE_SIZE, GFP_KERNEL);
+	if (!table->leaf || !table->mid)
+		return -ENOMEM;
+	for (m = 0; !err && m < FIDO_ROOT_MIDS; m++)
+		err = window_read_mid(window, table, m);
+	return err;
+}
+
+/* Building the window */
+
+static int window_map_root(struct fido_window *window, grant_ref_t ref)
+{
+	const struct fido_root __peer *root;
+	u64 nr_frames;
+
+	window->root_page = window_map_one(window->owner, ref,
+					   &window->root_handle);
+	if (IS_ERR(window->root_page))
+		return PTR_ERR(window->root_page);
+
+	root = fido_window_root(window);
+	nr_frames = fido_peer_read64(&root->nr_frames);
+	if (fido_peer_read32(&root->magic) != FIDO_ROOT_MAGIC ||
+	    fido_peer_read32(&root->version) != FIDO_PROTO_VERSION ||
+	    fido_peer_read32(&root->domid) != window->owner ||
+	    !nr_frames || nr_frames > (u64)FIDO_ROOT_MIDS *
+			  FIDO_REFS_PER_PAGE * FIDO_REFS_PER_PAGE)
+		return -EPROTO;
+	window->map.nr_frames = nr_frames;
+	return 0;
+}
+
+static int window_cmp(const void *a, const void *b)
+{
+	const struct page *pa = *(struct page * const *)a;
+	const struct page *pb = *(struct page * const *)b;
+
+	return pa < pb ? -1 : pa > pb;
+}
+
+/* The allocator hands out descending pages: mostly reversing them suffices. */
+static void window_sort(struct page **page, unsigned long nr)
+{
+	unsigned long i;
+
+	for (i = 0; i < nr / 2; i++)
+		swap(page[i], page[nr - 1 - i]);
+	for (i = 1; i < nr; i++)
+		if (page[i - 1] > page[i]) {
+			sort(page, nr, sizeof(*page), window_cmp, NULL);
+			return;
+		}
+}
+
+static int window_alloc_pages(struct fido_window *window, unsigned long nr)
+{
+	unsigned long i;
+	int err;
+
+	if (nr > INT_MAX)
+		return -E2BIG;
+	window->page = vcalloc(nr, sizeof(*window->page));
+	window->frame = vcalloc(nr, sizeof(*window->frame));
+	window->handle = vcalloc(nr, sizeof(*window->handle));
+	if (!window->page || !window->frame || !window->handle)
+		return -ENOMEM;
+	err = gnttab_alloc_pages(nr, window->page);
+	if (err)
+		return err;
+	window_sort(window->page, nr);
+	window->nr = nr;
+	for (i = 0; i < nr; i++)
+		window->handle[i] = INVALID_GRANT_HANDLE;
+	/* releases are found by reference counts: they must be what we know */
+	for (i = 0; i < nr; i++)
+		if (!window_page_idle(window->page[i]))
+			return -EOPNOTSUPP;
+	return 0;
+}
+
+static void window_show(struct fido_window *window,
+			const struct window_batch *batch)
+{
+	unsigned long index;
+	unsigned int i;
+	u64 frame;
+
+	for (i = 0; i < batch->nr; i++) {
+		if (batch->map[i].handle == INVALID_GRANT_HANDLE)
+			continue;
+		index = batch->index[i];
+		frame = window->frame[index];
+		window->handle[index] = batch->map[i].handle;
+		window->map.leaf[frame >> FIDO_LEAF_SHIFT]
+			->page[frame & (FIDO_LEAF_FRAMES - 1)] =
+			batch->page[i];
+		window->nr_mapped++;
+	}
+}
+
+static int window_flush_map(struct fido_window *window,
+			    struct window_batch *batch)
+{
+	int err = batch_map(batch);
+
+	window_show(window, batch);
+	batch->nr = 0;
+	cond_resched();
+	return err;
+}
+
+static int window_map_leaf(struct fido_window *window, unsigned long leaf,
+			   const u32 *refs, unsigned long *index,
+			   struct window_batch *batch)
+{
+	unsigned int i;
+	int err = 0;
+
+	window->map.leaf[leaf] = kvzalloc(sizeof(struct fido_leaf), GFP_KERNEL);
+	if (!window->map.leaf[leaf])
+		return -ENOMEM;
+	for (i = 0; !err && i < FIDO_LEAF_FRAMES; i++) {
+		if (!refs[i])
+			continue;
+		window->frame[*index] = ((u64)leaf << FIDO_LEAF_SHIFT) + i;
+		batch_add_map(batch, window->page[*index], *index, refs[i],
+			      window->owner);
+		(*index)++;
+		if (batch->nr == MAP_BATCH)
+			err = window_flush_map(window, batch);
+	}
+	return err;
+}
+
+static int window_map_all(struct fido_window *window,
+			  const struct window_table *table)
+{
+	struct window_batch *batch;
+	unsigned long i, index = 0;
+	int err = 0;
+
+	window->map.leaf = vcalloc(table->nr_leaves,
+				   sizeof(*window->map.leaf));
+	batch = kvzalloc(sizeof(*batch), GFP_KERNEL);
+	if (!window->map.leaf || !batch) {
+		kvfree(batch);
+		return -ENOMEM;
+	}
+	for (i = 0; !err && i < table->nr_leaves; i++)
+		if (table->leaf[i])
+			err = window_map_leaf(window, i, table->leaf[i], &index,
+					      batch);
+	if (!err)
+		err = window_flush_map(window, batch);
+	kvfree(batch);
+	return err;
+}
+
+static void window_explain(const struct fido_window *window, unsigned long nr,
+			   int err)
+{
+	if (err == -ENOSPC)
+		fido_err("maptrack table too small to map %lu pages of domain %u: set max_maptrack_frames=%lu for each peer in xl.cfg (domain 0: gnttab_max_maptrack_frames on Xen's command line)\n",
+			 nr, window->owner, DIV_ROUND_UP(nr, 256) + 64);
+	else
+		fido_err("cannot map the memory of domain %u: error %d\n",
+			 window->owner, err);
+}
+
+/**
+ * fido_window_create - map a peer's memory
+ * @owner: the peer
+ * @root_ref: grant reference of its root page
+ *
+ * Context: process, sleeps.
+ * Return: the window, or an ERR_PTR: -ENOSPC if maptrack entries do not
+ * suffice (logged with the line for xl.cfg), -EPROTO if the root page makes no
+ * sense, -ENOMEM.
+ */
+struct fido_window *fido_window_create(domid_t owner, grant_ref_t root_ref)
+{
+	struct window_table table = {};
+	struct fido_window *window;
+	int err;
+
+	window = kzalloc(sizeof(*window), GFP_KERNEL);
+	if (!window)
+		return ERR_PTR(-ENOMEM);
+	window->owner = owner;
+
+	err = window_map_root(window, root_ref);
+	if (!err)
+		err = window_read_table(window, &table);
+	if (!err)
+		err = window_alloc_pages(window, table.nr_refs);
+	if (!err)
+		err = window_map_all(window, &table);
+	if (err)
+		window_explain(window, table.nr_refs, err);
+	window_table_free(&table);
+	if (!err)
+		return window;
+
+	if (IS_ERR(window->root_page))
+		kfree(window);
+	else if (fido_window_shrink(window))
+		fido_window_abandon(window);
+	return ERR_PTR(err);
+}
+
+/* Taking it down */
+
+static void window_free(struct fido_window *window)
+{
+	unsigned long i, nr;
+
+	window_unmap_one(window->root_page, window->root_handle);
+	nr = DIV_ROUND_UP_ULL(window->map.nr_frames, FIDO_LEAF_FRAMES);
+	for (i = 0; window->map.leaf && i < nr; i++)
+		kvfree(window->map.leaf[i]);
+	vfree(window->map.leaf);
+	vfree(window->page);
+	vfree(window->frame);
+	vfree(window->handle);
+	kfree(window);
+}
+
+static void window_hide(struct fido_window *window, unsigned long index)
+{
+	u64 frame = window->frame[index];
+
+	window->map.leaf[frame >> FIDO_LEAF_SHIFT]
+		->page[frame & (FIDO_LEAF_FRAMES - 1)] = NULL;
+}
+
+static void window_flush_unmap(struct fido_window *window,
+			       struct window_batch *batch)
+{
+	unsigned int i;
+
+	if (batch_unmap(batch)) {
+		/* a page whose state is unknown must never be used again */
+		fido_err("cannot unmap pages of domain %u\n", window->owner);
+		batch->nr = 0;
+		return;
+	}
+	for (i = 0; i < batch->nr; i++) {
+		window->handle[batch->index[i]] = INVALID_GRANT_HANDLE;
+		window->nr_mapped--;
+	}
+	if (batch->nr)
+		gnttab_free_pages(batch->nr, batch->page);
+	batch->nr = 0;
+	cond_resched();
+}
+
+/* Give back a page that was never mapped, or add it to the batch. */
+static void window_drop_page(struct fido_window *window, unsigned long i,
+			     struct window_batch *batch)
+{
+	if (window->handle[i] == INVALID_GRANT_HANDLE) {
+		gnttab_free_pages(1, &window->page[i]);
+	} else {
+		window_hide(window, i);
+		batch_add_unmap(batch, window->page[i], i, window->handle[i]);
+		if (batch->nr == MAP_BATCH)
+			window_flush_unmap(window, batch);
+	}
+	window->page[i] = NULL;
+}
+
+/**
+ * fido_window_shrink - unmap what nobody uses
+ * @window: window that can no longer be reached by fido_resolve()
+ *
+ * Frees the window when nothing is left.
+ *
+ * Context: process, sleeps.
+ * Return: number of pages that are still in use; zero: @window is gone.
+ */
+unsigned long fido_window_shrink(struct fido_window *window)
+{
+	struct window_batch *batch = kvzalloc(sizeof(*batch), GFP_KERNEL);
+	unsigned long i, left = 0;
+
+	if (!batch)
+		return window->nr + 1;	/* the caller tries again */
+	for (i = 0; i < window->nr; i++) {
+		if (!window->page[i])
+			continue;
+		if (window_page_idle(window->page[i]))
+			window_drop_page(window, i, batch);
+		else
+			left++;
+	}
+	window_flush_unmap(window, batch);
+	kvfree(batch);
+	if (!left)
+		window_free(window);
+	return left;
+}
+
+static void abandoned_work_fn(struct work_struct *work)
+{
+	struct fido_window *window, *next;
+
+	mutex_lock(&abandoned_lock);
+	list_for_each_entry_safe(window, next, &abandoned_list, abandoned) {
+		list_del(&window->abandoned);
+		if (fido_window_shrink(window))
+			list_add(&window->abandoned, &abandoned_list);
+	}
+	if (!list_empty(&abandoned_list))
+		schedule_delayed_work(&abandoned_work, ABANDONED_PERIOD);
+	mutex_unlock(&abandoned_lock);
+}
+
+/**
+ * fido_window_abandon - leave a window to shrink on its own
+ * @window: window with pages in use; not the caller's any more
+ *
+ * Context: process, sleeps.
+ */
+void fido_window_abandon(struct fido_window *window)
+{
+	mutex_lock(&abandoned_lock);
+	list_add(&window->abandoned, &abandoned_list);
+	schedule_delayed_work(&abandoned_work, ABANDONED_PERIOD);
+	mutex_unlock(&abandoned_lock);
+}
+
+/**
+ * fido_windows_exit - wait until all windows are gone, at module unload
+ *
+ * Ends when the last user of a foreign page lets go, or after ten seconds:
+ * then the pages stay mapped, and are lost until the next boot.
+ *
+ * Context: process, sleeps.
+ */
+void fido_windows_exit(void)
+{
+	struct fido_window *window;
+	unsigned int tries;
+
+	for (tries = 0; tries < EXIT_TRIES; tries++) {
+		flush_delayed_work(&abandoned_work);
+		if (list_empty(&abandoned_list))
+			break;
+		msleep(EXIT_TRY_MSECS);
+	}
+	cancel_delayed_work_sync(&abandoned_work);
+	list_for_each_entry(window, &abandoned_list, abandoned)
+		fido_warn("pages of domain %u are still in use: they stay mapped until reboot\n",
+			  window->owner);
+}
+
+/* Looking through it */
+
+/**
+ * fido_window_owner - whose memory is it?
+ * @window: window
+ *
+ * Return: domain id.
+ */
+domid_t fido_window_owner(const struct fido_window *window)
+{
+	return window->owner;
+}
+
+/**
+ * fido_window_root - the owner's root page
+ * @window: window
+ *
+ * Return: address.
+ */
+const struct fido_root __peer *
+fido_window_root(const struct fido_window *window)
+{
+	return (const struct fido_root __peer __force *)
+		page_address(window->root_page);
+}
+
+/**
+ * fido_window_map - for fido_map_run()
+ * @window: window
+ *
+ * Return: the map.
+ */
+const struct fido_map *fido_window_map(const struct fido_window *window)
+{
+	return &window->map;
+}
+
+/**
+ * fido_window_pages - size of a window
+ * @window: window
+ *
+ * Return: number of mapped pages.
+ */
+unsigned long fido_window_pages(const struct fido_window *window)
+{
+	return window->nr_mapped;
+}
+
+/**
+ * fido_window_frame - is it a page of this window?
+ * @window: window
+ * @page: any page
+ * @frame: gets the owner's frame number
+ *
+ * Return: true if it is.
+ */
+bool fido_window_frame(const struct fido_window *window,
+		       const struct page *page, u64 *frame)
+{
+	struct page **found;
+
+	if (!window->nr || page < window->page[0] ||
+	    page > window->page[window->nr - 1])
+		return false;
+	found = bsearch(&page, window->page, window->nr, sizeof(*found),
+			window_cmp);
+	if (!found)
+		return false;
+	*frame = window->frame[found - window->page];
+	return true;
+}
+
+/**
+ * fido_window_peek - address of a structure in the owner's memory
+ * @window: window
+ * @phys: guest-physical address, from the owner
+ * @len: bytes, not more than a page
+ *
+ * Return: the address, NULL if it is not exported or crosses a page.
+ */
+const void __peer *fido_window_peek(const struct fido_window *window, u64 phys,
+				    u32 len)
+{
+	u32 offset = phys & (FIDO_PAGE_SIZE - 1);
+	struct page *page;
+
+	if (offset + len > FIDO_PAGE_SIZE ||
+	    fido_map_run(&window->map, phys, len, &page) != len)
+		return NULL;
+	return (const void __peer __force *)page_address(page) + offset;
+}
+
+/* Has everything been let go that was in use at some moment? */
+
+/**
+ * struct fido_drain - pages that have not been seen idle since the begin
+ * @first: no bit is set below this one
+ * @busy: one bit for each page of the window
+ */
+struct fido_drain {
+	unsigned long first;
+	unsigned long busy[];
+};
+
+/**
+ * fido_drain_begin - from now on nobody gets new references by an old channel
+ * @window: window
+ *
+ * Context: process, sleeps.
+ * Return: what to give to fido_drain_done(); NULL if memory is short.
+ */
+struct fido_drain *fido_drain_begin(const struct fido_window *window)
+{
+	struct fido_drain *drain;
+
+	drain = kvzalloc(struct_size(drain, busy, BITS_TO_LONGS(window->nr)),
+			 GFP_KERNEL);
+	if (drain)
+		bitmap_set(drain->busy, 0, window->nr);
+	return drain;
+}
+
+/**
+ * fido_drain_done - has each page been idle once since the begin?
+ * @window: window
+ * @drain: from fido_drain_begin()
+ *
+ * A page that was idle once holds nothing from before. What other channels do
+ * with it since does not matter.
+ *
+ * Context: process, sleeps.
+ * Return: true if so.
+ */
+bool fido_drain_done(const struct fido_window *window,
+		     struct fido_drain *drain)
+{
+	unsigned long i;
+
+	for_each_set_bit_from(drain->first, drain->busy, window->nr) {
+		if (!window_page_idle(window->page[drain->first]))
+			break;
+		__clear_bit(drain->first, drain->busy);
+	}
+	i = drain->first;
+	for_each_set_bit_from(i, drain->busy, window->nr)
+		if (window_page_idle(window->page[i]))
+			__clear_bit(i, drain->busy);
+	return bitmap_empty(drain->busy, window->nr);
+}
+
+/**
+ * fido_drain_end - done with it
+ * @drain: from fido_drain_begin(), or NULL
+ */
+void fido_drain_end(struct fido_drain *drain)
+{
+	kvfree(drain);
+}

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * xenbus drivers: a link's frontend and its backend. What they do is the same
+ * but for the order of the handshake, see link.c.
+ */
+#include <xen/xenbus.h>
+
+#include "compat.h"
+#include "link.h"
+
+static void fido_otherend_changed(struct xenbus_device *xbdev,
+				  enum xenbus_state state)
+{
+	struct fido_link *link = dev_get_drvdata(&xbdev->dev);
+
+	/* the work reads the state anew; this thread must not be kept */
+	if (link)
+		fido_link_kick(link);
+}
+
+static int fido_front_probe(struct xenbus_device *xbdev,
+			    const struct xenbus_device_id *id)
+{
+	return fido_link_add(xbdev, true);
+}
+
+static int fido_back_probe(struct xenbus_device *xbdev,
+			   const struct xenbus_device_id *id)
+{
+	return fido_link_add(xbdev, false);
+}
+
+static compat_remove_t fido_xenbus_remove(struct xenbus_device *xbdev)
+{
+	fido_link_remove(xbdev);
+	compat_remove_return();
+}
+
+static const struct xenbus_device_id fido_front_ids[] = {
+	{ FIDO_XS_TYPE },
+	{ "" }
+};
+
+static const struct xenbus_device_id fido_back_ids[] = {
+	{ FIDO_XS_TYPE },
+	{ "" }
+};
+
+static struct xenbus_driver fido_front_driver = {
+	.name = "fido-front",
+	.ids = fido_front_ids,
+	/* remove() leaves the state that lets the other side reconnect */
+	.allow_rebind = true,
+	.not_essential = true,
+	.probe = fido_front_probe,
+	.remove = fido_xenbus_remove,
+	.otherend_changed = fido_otherend_changed,
+};
+
+static struct xenbus_driver fido_back_driver = {
+	.name = "fido-back",
+	.ids = fido_back_ids,
+	.allow_rebind = true,
+	.probe = fido_back_probe,
+	.remove = fido_xenbus_remove,
+	.otherend_changed = fido_otherend_changed,
+};
+
+/**
+ * fido_xenbus_register - register both roles
+ *
+ * Return: 0 or an error.
+ */
+int fido_xenbus_register(void)
+{
+	int err;
+
+	err = xenbus_register_frontend(&fido_front_driver);
+	if (err)
+		return err;
+	err = xenbus_register_backend(&fido_back_driver);
+	if (err)
+		xenbus_unregister_driver(&fido_front_driver);
+	return err;
+}
+
+/**
+ * fido_xenbus_unregister - unregister both, which takes all links down
+ */
+void fido_xenbus_unregister(void)
+{
+	xenbus_unregister_driver(&fido_back_driver);
+	xenbus_unregister_driver(&fido_front_driver);
+}
