@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "change.h"
+#include "util.h"
+
+/* Link */
+
+static void check_room_for_peer(const struct topology *topology,
+				const struct domain *domain)
+{
+	unsigned int i, side, nr = 0;
+
+	for (i = 0; i < topology->nr_links; i++) {
+		const struct link *link = &topology->link[i];
+
+		for (side = 0; side < NR_SIDES; side++)
+			if (link->end[side].domain.domid == domain->domid &&
+			    !link_stale(link))
+				nr++;
+	}
+	if (nr >= FIDO_MAX_PEERS)
+		die("%s (%u) has %u links, more are not possible: remove one",
+		    domain->name, domain->domid, nr);
+}
+
+static void write_end(struct store *store, const struct link *link,
+		      unsigned int side)
+{
+	const struct end *end = &link->end[side];
+	const struct end *peer = &link->end[!side];
+	const char *role = side == FRONT ? "backend" : "frontend";
+	char *id = xasprintf("%s-id", role);
+
+	store_mkdir(store, end->dir, end->domain.domid, peer->domain.domid);
+	store_write(store, end->dir, role, "%s", peer->dir);
+	store_write(store, end->dir, id, "%u", peer->domain.domid);
+	store_write(store, end->dir, FIDO_XS_PEER_NAME, "%s",
+		    peer->domain.name);
+	store_write(store, end->dir, "state", "%d", XENBUS_INITIALISING);
+	free(id);
+}
+
+/* Replaces what may be left of an earlier link between the two. */
+void link_create(struct store *store, struct topology *topology,
+		 const struct domain *front, const struct domain *back)
+{
+	struct link link;
+
+	if (front->domid == back->domid)
+		die("%s cannot be linked with itself: name two VMs",
+		    front->name);
+	check_room_for_peer(topology, front);
+	check_room_for_peer(topology, back);
+	link_read(store, front->domid, back->domid, &link);
+	store_remove(store, link.end[FRONT].dir);
+	store_remove(store, link.end[BACK].dir);
+	write_end(store, &link, FRONT);
+	write_end(store, &link, BACK);
+	link_free(&link);
+}
+
+/* Parents that the first link has made go with the last one. */
+void link_erase(struct store *store, const struct link *link)
+{
+	unsigned int front = link->end[FRONT].domain.domid;
+	unsigned int back = link->end[BACK].domain.domid;
+	char *path;
+
+	store_remove(store, link->end[FRONT].dir);
+	store_remove(store, link->end[BACK].dir);
+
+	path = xasprintf("/local/domain/%u/device/" FIDO_XS_TYPE, front);
+	store_remove_if_empty(store, path);
+	free(path);
+	path = xasprintf("/local/domain/%u/backend/" FIDO_XS_TYPE "/%u", back,
+			 front);
+	store_remove_if_empty(store, path);
+	free(path);
+	path = xasprintf("/local/domain/%u/backend/" FIDO_XS_TYPE, back);
+	store_remove_if_empty(store, path);
+	free(path);
+}
+
+/* The way in which Xen's toolstack asks a pair of drivers to disconnect. */
+void link_close(struct store *store, const struct link *link)
+{
+	store_write(store, link->end[BACK].dir, "online", "0");
+	store_write(store, link->end[BACK].dir, "state", "%d", XENBUS_CLOSING);
+}
+
+static struct link *find_live(struct topology *topology, const char *a,
+			      const char *b, unsigned int *side_a)
+{
+	struct link *link = topology_find(topology, a, b, side_a);
+
+	return link && !link_stale(link) ? link : NULL;
+}
+
+/* The link between two VMs, made if there is none. Rereads @topology then. */
+struct link *link_get(struct store *store, struct topology *topology,
+		      const char *a, const char *b, unsigned int *side_a,
+		      bool *created)
+{
+	struct domain front, back;
+	struct link *link;
+
+	*created = false;
+	if (!domain_find(store, a, &front))
+		die_no_domain(a);
+	if (!domain_find(store, b, &back))
+		die_no_domain(b);
+	link = find_live(topology, a, b, side_a);
+	if (link)
+		return link;
+	link_create(store, topology, &front, &back);
+	*created = true;
+	topology_free(topology);
+	topology_read(store, topology);
+	link = find_live(topology, a, b, side_a);
+	if (!link)
+		die("%s or %s has just gone", a, b);
+	return link;
+}
+
+void die_no_link(struct store *store, const char *a, const char *b)
+{
+	struct domain domain;
+
+	if (!domain_find(store, a, &domain))
+		die_no_domain(a);
+	if (!domain_find(store, b, &domain))
+		die_no_domain(b);
+	die("there is no link between %s and %s: \"fidoctl link list\" shows which there are",
+	    a, b);
+}
+
+/* Service */
+
+static char *service_dir(const struct link *link, unsigned int side,
+			 unsigned int id)
+{
+	return xasprintf("%s/" FIDO_XS_SERVICE "/%u", link->end[side].dir, id);
+}
+
+static unsigned int lowest_free_id(const struct link *link)
+{
+	unsigned int id = 0, i;
+
+	/* in the order of their ids */
+	for (i = 0; i < link->nr_services; i++)
+		if (link->service[i].id == id)
+			id++;
+	if (id >= FIDO_MAX_SERVICES)
+		die("the link between %s and %s has %d services, more are not possible: remove one",
+		    link->end[FRONT].domain.name, link->end[BACK].domain.name,
+		    FIDO_MAX_SERVICES);
+	return id;
+}
+
+/* Makes the directories on both sides; the caller adds parameters. */
+unsigned int service_add(struct store *store, const struct link *link,
+			 const char *type)
+{
+	unsigned int id = lowest_free_id(link);
+	unsigned int side;
+	char *dir;
+
+	for (side = 0; side < NR_SIDES; side++) {
+		dir = service_dir(link, side, id);
+		store_remove(store, dir);
+		store_write(store, dir, FIDO_XS_SERVICE_TYPE, "%s", type);
+		free(dir);
+	}
+	return id;
+}
+
+void service_set(struct store *store, const struct link *link,
+		 unsigned int side, unsigned int id, const char *name,
+		 const char *fmt, ...)
+{
+	char *dir = service_dir(link, side, id);
+	va_list ap;
+	char *value;
+
+	va_start(ap, fmt);
+	if (vasprintf(&value, fmt, ap) < 0)
+		die("out of memory");
+	va_end(ap);
+	store_write(store, dir, name, "%s", value);
+	free(value);
+	free(dir);
+}
+
+void service_remove(struct store *store, const struct link *link,
+		    unsigned int id)
+{
+	unsigned int side;
+	char *dir;
+
+	for (side = 0; side < NR_SIDES; side++) {
+		dir = service_dir(link, side, id);
+		store_remove(store, dir);
+		free(dir);
+	}
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What the toolstack writes for links and services. All of it within a
+ * transaction of the caller, so that drivers see all or nothing.
+ */
+#ifndef FIDOCTL_CHANGE_H
+#define FIDOCTL_CHANGE_H
+
+#include "topology.h"
+
+void link_create(struct store *store, struct topology *topology,
+		 const struct domain *front, const struct domain *back);
+void link_erase(struct store *store, const struct link *link);
+void link_close(struct store *store, const struct link *link);
+struct link *link_get(struct store *store, struct topology *topology,
+		      const char *a, const char *b, unsigned int *side_a,
+		      bool *created);
+void die_no_link(struct store *store, const char *a, const char *b)
+	__attribute__((noreturn));
+
+unsigned int service_add(struct store *store, const struct link *link,
+			 const char *type);
+void service_set(struct store *store, const struct link *link,
+		 unsigned int side, unsigned int id, const char *name,
+		 const char *fmt, ...) __attribute__((format(printf, 6, 7)));
+void service_remove(struct store *store, const struct link *link,
+		    unsigned int id);
+
+#endif /* FIDOCTL_CHANGE_H */

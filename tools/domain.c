@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "domain.h"
+#include "util.h"
+
+void domain_set_name(struct domain *domain, const char *name)
+{
+	snprintf(domain->name, sizeof(domain->name), "%s",
+		 name && *name ? name : "?");
+}
+
+void domain_read(struct store *store, unsigned int domid,
+		 struct domain *domain)
+{
+	char *name = store_read(store, "/local/domain/%u/name", domid);
+
+	domain->domid = domid;
+	domain->running = store_domain_running(store, domid);
+	/* a minimal dom0 may have no name in xenstore */
+	domain_set_name(domain, name || domid ? name : "Domain-0");
+	free(name);
+}
+
+/* Everything that has nodes, dead domains included. To be freed. */
+unsigned int *domain_ids(struct store *store, unsigned int *nr)
+{
+	unsigned int nr_names, i;
+	unsigned int *ids;
+	char **names;
+
+	names = store_list(store, &nr_names, "/local/domain");
+	ids = xcalloc(nr_names, sizeof(*ids));
+	*nr = 0;
+	for (i = 0; i < nr_names; i++)
+		if (parse_uint(names[i], DOMID_END - 1, &ids[*nr]))
+			(*nr)++;
+	free(names);
+	return ids;
+}
+
+/* An argument of digits is a domid, as with xl. */
+bool domain_is_called(const struct domain *domain, const char *arg)
+{
+	unsigned int domid;
+
+	if (parse_uint(arg, DOMID_END - 1, &domid))
+		return domain->domid == domid;
+	return !strcmp(domain->name, arg);
+}
+
+/* Finds a running VM. */
+bool domain_find(struct store *store, const char *arg, struct domain *domain)
+{
+	unsigned int nr, i, nr_found = 0;
+	struct domain d, found;
+	unsigned int *ids;
+
+	ids = domain_ids(store, &nr);
+	for (i = 0; i < nr; i++) {
+		domain_read(store, ids[i], &d);
+		if (!d.running || !domain_is_called(&d, arg))
+			continue;
+		if (nr_found++)
+			die("the name %s is ambiguous: domids %u and %u have it, use the domid",
+			    arg, found.domid, d.domid);
+		found = d;
+	}
+	free(ids);
+	if (!nr_found)
+		return false;
+	*domain = found;
+	return true;
+}
+
+void die_no_domain(const char *arg)
+{
+	unsigned int domid;
+
+	if (parse_uint(arg, DOMID_END - 1, &domid))
+		die("no VM with domid %u is running: \"xl list\" shows which are",
+		    domid);
+	die("no VM called %s is running: \"xl list\" shows which are", arg);
+}

@@ -1,0 +1,267 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "change.h"
+#include "json.h"
+#include "options.h"
+#include "show.h"
+#include "util.h"
+#include "wait.h"
+
+/* How long two live VMs may take to let go of each other. */
+#define CLOSE_SECONDS 10
+
+static enum verdict is_connected(const struct link *link, const void *arg)
+{
+	(void)arg;
+	if (link_stale(link))
+		return FAILED;
+	return link_connected(link) ? REACHED : PENDING;
+}
+
+static void wait_until_connected(struct store *store,
+				 const struct options *opt, struct link *link)
+{
+	const struct end *end = link->end;
+
+	switch (wait_for_link(store, link, opt->wait, is_connected, NULL)) {
+	case REACHED:
+		return;
+	case FAILED:
+		die("link %s -- %s: a VM has just gone", end[FRONT].domain.name,
+		    end[BACK].domain.name);
+	case PENDING:
+		die("link %s -- %s is not connected after %u s, it stays: %s is %s, %s is %s: is fido loaded in both?",
+		    end[FRONT].domain.name, end[BACK].domain.name, opt->wait,
+		    end[FRONT].domain.name, end_state(&end[FRONT]),
+		    end[BACK].domain.name, end_state(&end[BACK]));
+	}
+}
+
+int cmd_link_add(const struct options *opt)
+{
+	const char *a = opt->arg[0], *b = opt->arg[1];
+	struct topology topology;
+	struct store store;
+	struct link *link;
+	unsigned int side;
+	bool created;
+
+	store_open(&store);
+	do {
+		store_begin(&store);
+		topology_read(&store, &topology);
+		link = link_get(&store, &topology, a, b, &side, &created);
+		if (!created)
+			die("%s and %s are linked already: \"fidoctl link show\" shows how",
+			    a, b);
+		if (store_commit(&store))
+			break;
+		topology_free(&topology);
+	} while (true);
+
+	if (opt->given & OPT_WAIT && opt->wait)
+		wait_until_connected(&store, opt, link);
+	if (opt->given & OPT_JSON)
+		json_link(link);
+	else
+		printf("link %s (%u) -- %s (%u) added, %s\n",
+		       link->end[FRONT].domain.name,
+		       link->end[FRONT].domain.domid,
+		       link->end[BACK].domain.name,
+		       link->end[BACK].domain.domid, link_state(link));
+	topology_free(&topology);
+	store_close(&store);
+	return 0;
+}
+
+/* Does this end hold grants or mappings of the other? */
+static bool end_busy(const struct end *end)
+{
+	return end->present && end->domain.running &&
+		end->state >= XENBUS_INITIALISED &&
+		end->state != XENBUS_CLOSED;
+}
+
+static enum verdict is_closed(const struct link *link, const void *arg)
+{
+	(void)arg;
+	return end_busy(&link->end[FRONT]) || end_busy(&link->end[BACK]) ?
+		PENDING : REACHED;
+}
+
+/*
+ * Asks both drivers to let go, and waits for it. Nothing is asked from an end
+ * without a peer: its driver is told by the removal of the node.
+ */
+static void close_in_order(struct store *store, const struct options *opt,
+			   struct link *link)
+{
+	unsigned int seconds = opt->given & OPT_WAIT ? opt->wait :
+		CLOSE_SECONDS;
+	const struct end *end = link->end;
+
+	if (link_stale(link) || is_closed(link, NULL) == REACHED)
+		return;
+	do {
+		store_begin(store);
+		link_close(store, link);
+	} while (!store_commit(store));
+	if (wait_for_link(store, link, seconds, is_closed, NULL) == REACHED)
+		return;
+	die("link %s -- %s is not closed after %u s: %s is %s, %s is %s: use --force to remove it nevertheless",
+	    end[FRONT].domain.name, end[BACK].domain.name, seconds,
+	    end[FRONT].domain.name, end_state(&end[FRONT]),
+	    end[BACK].domain.name, end_state(&end[BACK]));
+}
+
+static void erase(struct store *store, const struct link *link)
+{
+	do {
+		store_begin(store);
+		link_erase(store, link);
+	} while (!store_commit(store));
+	printf("link %s (%u) -- %s (%u) removed\n",
+	       link->end[FRONT].domain.name, link->end[FRONT].domain.domid,
+	       link->end[BACK].domain.name, link->end[BACK].domain.domid);
+}
+
+static int remove_stale(struct store *store)
+{
+	struct topology topology;
+	unsigned int i;
+
+	topology_read(store, &topology);
+	for (i = 0; i < topology.nr_links; i++)
+		if (link_stale(&topology.link[i]))
+			erase(store, &topology.link[i]);
+	topology_free(&topology);
+	store_close(store);
+	return 0;
+}
+
+int cmd_link_remove(const struct options *opt)
+{
+	struct topology topology;
+	struct store store;
+	struct link *link;
+	unsigned int side;
+
+	if (opt->given & OPT_STALE && opt->nr_args)
+		die_usage("--stale removes all stale links: name no VMs");
+	if (!(opt->given & OPT_STALE) && opt->nr_args != 2)
+		die_usage("name the two VMs of the link, or say --stale");
+	store_open(&store);
+	if (opt->given & OPT_STALE)
+		return remove_stale(&store);
+
+	topology_read(&store, &topology);
+	link = topology_find(&topology, opt->arg[0], opt->arg[1], &side);
+	if (!link)
+		die_no_link(&store, opt->arg[0], opt->arg[1]);
+	if (!(opt->given & OPT_FORCE))
+		close_in_order(&store, opt, link);
+	erase(&store, link);
+	topology_free(&topology);
+	store_close(&store);
+	return 0;
+}
+
+static char *services_text(const struct link *link)
+{
+	char *text = xstrdup(""), *longer;
+	unsigned int i;
+
+	for (i = 0; i < link->nr_services; i++) {
+		longer = xasprintf("%s%s%s:%s", text, *text ? " " : "",
+				   service_type(&link->service[i]),
+				   service_state(link, &link->service[i]));
+		free(text);
+		text = longer;
+	}
+	return text;
+}
+
+static void list_text(const struct topology *topology, const char *vm)
+{
+	struct table table;
+	unsigned int i;
+
+	table_init(&table, 6);
+	table_add(&table, "FRONTEND");
+	table_add(&table, "BACKEND");
+	table_add(&table, "LINK");
+	table_add(&table, "FRONTEND-STATE");
+	table_add(&table, "BACKEND-STATE");
+	table_add(&table, "SERVICES");
+	for (i = 0; i < topology->nr_links; i++) {
+		const struct link *link = &topology->link[i];
+		const struct end *end = link->end;
+		char *services;
+
+		if (vm && !link_has(link, vm))
+			continue;
+		services = services_text(link);
+		table_add(&table, "%s (%u)", end[FRONT].domain.name,
+			  end[FRONT].domain.domid);
+		table_add(&table, "%s (%u)", end[BACK].domain.name,
+			  end[BACK].domain.domid);
+		table_add(&table, "%s", link_state(link));
+		table_add(&table, "%s", end_state(&end[FRONT]));
+		table_add(&table, "%s", end_state(&end[BACK]));
+		table_add(&table, "%s", services);
+		free(services);
+	}
+	table_print_and_free(&table);
+}
+
+static void list_json(const struct topology *topology, const char *vm)
+{
+	unsigned int i;
+
+	json_array(NULL);
+	for (i = 0; i < topology->nr_links; i++)
+		if (!vm || link_has(&topology->link[i], vm))
+			json_link(&topology->link[i]);
+	json_array_end();
+}
+
+int cmd_link_list(const struct options *opt)
+{
+	const char *vm = opt->nr_args ? opt->arg[0] : NULL;
+	struct topology topology;
+	struct store store;
+
+	store_open(&store);
+	topology_read(&store, &topology);
+	if (opt->given & OPT_JSON)
+		list_json(&topology, vm);
+	else
+		list_text(&topology, vm);
+	topology_free(&topology);
+	store_close(&store);
+	return 0;
+}
+
+int cmd_link_show(const struct options *opt)
+{
+	struct topology topology;
+	struct store store;
+	struct link *link;
+	unsigned int side;
+
+	store_open(&store);
+	topology_read(&store, &topology);
+	link = topology_find(&topology, opt->arg[0], opt->arg[1], &side);
+	if (!link)
+		die_no_link(&store, opt->arg[0], opt->arg[1]);
+	if (opt->given & OPT_JSON)
+		json_link(link);
+	else
+		show_link(link);
+	topology_free(&topology);
+	store_close(&store);
+	return 0;
+}

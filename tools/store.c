@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <errno.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "store.h"
+#include "util.h"
+
+/*
+ * Each try fails only because somebody else's transaction succeeded, so this
+ * many in a row means that something is wrong with the host.
+ */
+#define MAX_TRIES 64
+
+static char *format_path(const char *fmt, va_list ap)
+	__attribute__((format(printf, 1, 0)));
+
+static char *format_path(const char *fmt, va_list ap)
+{
+	char *path;
+
+	if (vasprintf(&path, fmt, ap) < 0)
+		die("out of memory");
+	return path;
+}
+
+static void die_store(const char *doing, const char *path)
+	__attribute__((noreturn));
+
+static void die_store(const char *doing, const char *path)
+{
+	switch (errno) {
+	case EACCES:
+	case EPERM:
+	case EROFS:
+		die("%s %s: no permission: run fidoctl as root in dom0", doing,
+		    path);
+	case ENOSPC:
+	case E2BIG:
+	case EDQUOT:
+		die("%s %s: a xenstore quota is used up: see \"xenstore-control quota\"",
+		    doing, path);
+	default:
+		die("%s %s: %s", doing, path, strerror(errno));
+	}
+}
+
+void store_open(struct store *store)
+{
+	memset(store, 0, sizeof(*store));
+	store->txn = XBT_NULL;
+	store->xs = xs_open(0);
+	if (store->xs)
+		return;
+	if (errno == EACCES || errno == EPERM)
+		die("no permission to use xenstore: run fidoctl as root in dom0");
+	die("cannot reach xenstore (%s): run fidoctl in dom0 of a Xen host, with xenstored running",
+	    strerror(errno));
+}
+
+void store_close(struct store *store)
+{
+	xs_close(store->xs);
+	store->xs = NULL;
+}
+
+void store_begin(struct store *store)
+{
+	store->txn = xs_transaction_start(store->xs);
+	if (store->txn == XBT_NULL)
+		die_store("starting", "a transaction");
+}
+
+/* False: somebody else changed the same nodes, do all of it again. */
+bool store_commit(struct store *store)
+{
+	bool done = xs_transaction_end(store->xs, store->txn, false);
+
+	store->txn = XBT_NULL;
+	if (!done && errno != EAGAIN)
+		die_store("committing", "a transaction");
+	if (done)
+		store->tries = 0;
+	else if (++store->tries == MAX_TRIES)
+		die("xenstore is too busy: %d transactions in a row met another one, try again later",
+		    MAX_TRIES);
+	return done;
+}
+
+void store_abort(struct store *store)
+{
+	xs_transaction_end(store->xs, store->txn, true);
+	store->txn = XBT_NULL;
+}
+
+/* NULL if there is no such node; else to be freed. */
+char *store_read(struct store *store, const char *fmt, ...)
+{
+	unsigned int len;
+	va_list ap;
+	char *path;
+	char *s;
+
+	va_start(ap, fmt);
+	path = format_path(fmt, ap);
+	va_end(ap);
+	s = xs_read(store->xs, store->txn, path, &len);
+	if (!s && errno != ENOENT)
+		die_store("reading", path);
+	free(path);
+	return s;
+}
+
+/* The names below a node, as one allocation; NULL if there are none. */
+char **store_list(struct store *store, unsigned int *nr, const char *fmt, ...)
+{
+	char **names;
+	va_list ap;
+	char *path;
+
+	*nr = 0;
+	va_start(ap, fmt);
+	path = format_path(fmt, ap);
+	va_end(ap);
+	names = xs_directory(store->xs, store->txn, path, nr);
+	if (!names) {
+		*nr = 0;
+		if (errno != ENOENT)
+			die_store("listing", path);
+	}
+	free(path);
+	return names;
+}
+
+void store_write(struct store *store, const char *dir, const char *name,
+		 const char *fmt, ...)
+{
+	char *path = xasprintf("%s/%s", dir, name);
+	va_list ap;
+	char *value;
+
+	va_start(ap, fmt);
+	value = format_path(fmt, ap);
+	va_end(ap);
+	if (!xs_write(store->xs, store->txn, path, value, strlen(value)))
+		die_store("writing", path);
+	free(value);
+	free(path);
+}
+
+/* Nodes that are made below it inherit the permissions. */
+void store_mkdir(struct store *store, const char *dir, unsigned int owner,
+		 unsigned int reader)
+{
+	struct xs_permissions perms[] = {
+		{ .id = owner, .perms = XS_PERM_NONE },
+		{ .id = reader, .perms = XS_PERM_READ },
+	};
+
+	if (!xs_mkdir(store->xs, store->txn, dir))
+		die_store("making", dir);
+	if (!xs_set_permissions(store->xs, store->txn, dir, perms,
+				ARRAY_SIZE(perms)))
+		die_store("setting the permissions of", dir);
+}
+
+void store_remove(struct store *store, const char *path)
+{
+	if (!xs_rm(store->xs, store->txn, path) && errno != ENOENT)
+		die_store("removing", path);
+}
+
+void store_remove_if_empty(struct store *store, const char *path)
+{
+	unsigned int nr;
+
+	free(store_list(store, &nr, "%s", path));
+	if (!nr)
+		store_remove(store, path);
+}
+
+bool store_domain_running(struct store *store, unsigned int domid)
+{
+	return domid == 0 || xs_is_domain_introduced(store->xs, domid);
+}
+
+void store_watch(struct store *store, const char *path)
+{
+	if (!xs_watch(store->xs, path, path))
+		die_store("watching", path);
+}
+
+long long now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000LL + ts.tv_nsec / 1000000;
+}
+
+/* Waits for a watch to fire, or until now_ms() is @until: false. */
+bool store_wait(struct store *store, long long until)
+{
+	struct pollfd fd = { .fd = xs_fileno(store->xs), .events = POLLIN };
+	char **event;
+	long long left;
+
+	for (;;) {
+		left = until - now_ms();
+		if (left <= 0)
+			return false;
+		if (poll(&fd, 1, left) < 0 && errno != EINTR)
+			die("waiting for xenstore: %s", strerror(errno));
+		event = xs_check_watch(store->xs);
+		if (event) {
+			free(event);
+			return true;
+		}
+		if (fd.revents & (POLLERR | POLLHUP))
+			die("lost the connection to xenstore");
+	}
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Xenstore: paths by format, one transaction at a time, failures by die().
+ */
+#ifndef FIDOCTL_STORE_H
+#define FIDOCTL_STORE_H
+
+#include <stdbool.h>
+#include <xenstore.h>
+
+/**
+ * struct store - a connection to xenstore
+ * @xs: libxenstore's handle
+ * @txn: the transaction that all access belongs to, or XBT_NULL
+ * @tries: how often it had to be started
+ */
+struct store {
+	struct xs_handle *xs;
+	xs_transaction_t txn;
+	unsigned int tries;
+};
+
+void store_open(struct store *store);
+void store_close(struct store *store);
+
+void store_begin(struct store *store);
+bool store_commit(struct store *store);
+void store_abort(struct store *store);
+
+char *store_read(struct store *store, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+char **store_list(struct store *store, unsigned int *nr, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+void store_write(struct store *store, const char *dir, const char *name,
+		 const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+void store_mkdir(struct store *store, const char *dir, unsigned int owner,
+		 unsigned int reader);
+void store_remove(struct store *store, const char *path);
+void store_remove_if_empty(struct store *store, const char *path);
+
+bool store_domain_running(struct store *store, unsigned int domid);
+
+void store_watch(struct store *store, const char *path);
+bool store_wait(struct store *store, long long until);
+long long now_ms(void);
+
+#endif /* FIDOCTL_STORE_H */

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The links of the host and their services, as they stand in xenstore. See
+ * fido_proto.h for the nodes.
+ */
+#ifndef FIDOCTL_TOPOLOGY_H
+#define FIDOCTL_TOPOLOGY_H
+
+#include <stdbool.h>
+
+#include "domain.h"
+#include "fido_proto.h"
+#include "store.h"
+
+enum { FRONT, BACK, NR_SIDES };
+
+/* XenbusState, as in xen/io/xenbus.h */
+enum {
+	XENBUS_UNKNOWN,
+	XENBUS_INITIALISING,
+	XENBUS_INIT_WAIT,
+	XENBUS_INITIALISED,
+	XENBUS_CONNECTED,
+	XENBUS_CLOSING,
+	XENBUS_CLOSED,
+	XENBUS_RECONFIGURING,
+	XENBUS_RECONFIGURED,
+};
+
+/**
+ * struct node - what stands below a service's directory
+ * @name: name of the node
+ * @value: its value
+ */
+struct node {
+	char *name;
+	char *value;
+};
+
+/**
+ * struct half - one side of a service
+ * @present: the directory is there and has a type
+ * @up: this side's driver says "up"
+ * @type: type of the service
+ * @error: what this side's driver complains of, or NULL
+ * @nr_nodes: number of nodes
+ * @node: all nodes except state, type and error
+ */
+struct half {
+	bool present;
+	bool up;
+	char *type;
+	char *error;
+	unsigned int nr_nodes;
+	struct node *node;
+};
+
+/**
+ * struct service - a service of a link
+ * @id: service id
+ * @half: this service as the frontend and as the backend have it
+ */
+struct service {
+	unsigned int id;
+	struct half half[NR_SIDES];
+};
+
+/**
+ * struct end - one side of a link
+ * @domain: the VM
+ * @present: the directory is there, with what the toolstack writes
+ * @state: XenbusState
+ * @dir: path of the directory
+ */
+struct end {
+	struct domain domain;
+	bool present;
+	unsigned int state;
+	char dir[96];
+};
+
+/**
+ * struct link - a link between two VMs, or what is left of one
+ * @end: frontend and backend
+ * @nr_services: number of services
+ * @service: the services, in the order of their ids
+ */
+struct link {
+	struct end end[NR_SIDES];
+	unsigned int nr_services;
+	struct service *service;
+};
+
+/**
+ * struct topology - all links of the host
+ * @nr_links: number of links
+ * @link: the links
+ */
+struct topology {
+	unsigned int nr_links;
+	struct link *link;
+};
+
+void link_read(struct store *store, unsigned int front, unsigned int back,
+	       struct link *link);
+void link_free(struct link *link);
+bool link_exists(const struct link *link);
+bool link_stale(const struct link *link);
+bool link_connected(const struct link *link);
+const char *link_state(const struct link *link);
+const char *end_state(const struct end *end);
+bool link_joins(const struct link *link, const char *a, const char *b,
+		unsigned int *side_a);
+bool link_has(const struct link *link, const char *vm);
+
+bool service_up(const struct service *service);
+const char *service_type(const struct service *service);
+const char *service_node(const struct service *service, unsigned int side,
+			 const char *name);
+
+void topology_read(struct store *store, struct topology *topology);
+void topology_free(struct topology *topology);
+struct link *topology_find(struct topology *topology, const char *a,
+			   const char *b, unsigned int *side_a);
+
+#endif /* FIDOCTL_TOPOLOGY_H */

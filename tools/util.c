@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <ctype.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "util.h"
+
+static void complain(const char *fmt, va_list ap)
+	__attribute__((format(printf, 1, 0)));
+
+/* One line, whatever a name or an error text from another VM contains. */
+static void complain(const char *fmt, va_list ap)
+{
+	char *line;
+
+	if (vasprintf(&line, fmt, ap) < 0) {
+		fputs("fidoctl: out of memory\n", stderr);
+		return;
+	}
+	make_printable(line);
+	fflush(stdout);
+	fprintf(stderr, "fidoctl: %s\n", line);
+	free(line);
+}
+
+/*
+ * Leaves the process. An open transaction ends with the connection to
+ * xenstore, without effect: there is nothing to undo here.
+ */
+void die(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	complain(fmt, ap);
+	va_end(ap);
+	exit(EXIT_FAILED);
+}
+
+void die_usage(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	complain(fmt, ap);
+	va_end(ap);
+	exit(EXIT_USAGE);
+}
+
+void note(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	complain(fmt, ap);
+	va_end(ap);
+}
+
+void *xcalloc(size_t n, size_t size)
+{
+	void *p = calloc(n ? n : 1, size);
+
+	if (!p)
+		die("out of memory");
+	return p;
+}
+
+/* Room for one more element in an array that has @n. */
+void *xgrow(void *array, size_t n, size_t size)
+{
+	void *p = reallocarray(array, n + 1, size);
+
+	if (!p)
+		die("out of memory");
+	return memset((char *)p + n * size, 0, size) - n * size;
+}
+
+char *xstrdup(const char *s)
+{
+	char *p = strdup(s);
+
+	if (!p)
+		die("out of memory");
+	return p;
+}
+
+char *xasprintf(const char *fmt, ...)
+{
+	va_list ap;
+	char *s;
+	int len;
+
+	va_start(ap, fmt);
+	len = vasprintf(&s, fmt, ap);
+	va_end(ap);
+	if (len < 0)
+		die("out of memory");
+	return s;
+}
+
+/* Decimal digits only: no sign, no blanks, no other base. */
+bool parse_uint(const char *s, unsigned long max, unsigned int *value)
+{
+	unsigned long v;
+	char *end;
+
+	if (!isdigit((unsigned char)*s))
+		return false;
+	errno = 0;
+	v = strtoul(s, &end, 10);
+	if (errno || *end || v > max)
+		return false;
+	*value = v;
+	return true;
+}
+
+static bool is_control(char c)
+{
+	return (unsigned char)c < 0x20 || c == 0x7f;
+}
+
+bool printable(const char *s)
+{
+	for (; *s; s++)
+		if (is_control(*s))
+			return false;
+	return true;
+}
+
+/* What other VMs write into xenstore must not steer the reader's terminal. */
+void make_printable(char *s)
+{
+	for (; *s; s++)
+		if (is_control(*s))
+			*s = '?';
+}

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "util.h"
+#include "wait.h"
+
+/* Silence for longer than this looks like a hang. */
+#define PROGRESS_MS 2000
+
+static void reread(struct store *store, struct link *link)
+{
+	unsigned int front = link->end[FRONT].domain.domid;
+	unsigned int back = link->end[BACK].domain.domid;
+
+	link_free(link);
+	link_read(store, front, back, link);
+}
+
+static void report_progress(const struct link *link, long long left)
+{
+	note("waiting %lld more seconds: %s is %s, %s is %s", left / 1000,
+	     link->end[FRONT].domain.name, end_state(&link->end[FRONT]),
+	     link->end[BACK].domain.name, end_state(&link->end[BACK]));
+}
+
+/*
+ * Ends when @condition says so, at the latest after @seconds. Both ends'
+ * directories and the disappearance of domains are watched. @link is what was
+ * read last.
+ */
+enum verdict wait_for_link(struct store *store, struct link *link,
+			   unsigned int seconds, condition_fn condition,
+			   const void *arg)
+{
+	long long until = now_ms() + seconds * 1000LL;
+	long long step = now_ms() + PROGRESS_MS;
+	enum verdict verdict;
+
+	store_watch(store, link->end[FRONT].dir);
+	store_watch(store, link->end[BACK].dir);
+	store_watch(store, "@releaseDomain");
+	for (;;) {
+		reread(store, link);
+		verdict = condition(link, arg);
+		if (verdict != PENDING || now_ms() >= until)
+			return verdict;
+		if (store_wait(store, step < until ? step : until))
+			continue;
+		step = now_ms() + PROGRESS_MS;
+		if (until - now_ms() >= 1000)
+			report_progress(link, until - now_ms());
+	}
+}
