@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The driver of the service "mmnet": each service is a net device.
+ */
+#include <linux/err.h>
+#include <linux/module.h>
+#include <linux/netdevice.h>
+
+#include "fido.h"
+#include "mmnet.h"
+#include "mmnet_proto.h"
+
+static_assert(sizeof(struct mmnet_msg) == 24);
+static_assert(offsetof(struct mmnet_msg, hash) == 4);
+static_assert(offsetof(struct mmnet_msg, inline_len) == 8);
+static_assert(offsetof(struct mmnet_msg, gso_size) == 14);
+static_assert(offsetof(struct mmnet_msg, csum_offset) == 18);
+static_assert(offsetof(struct mmnet_msg, seg) == 24);
+static_assert(sizeof(struct fido_slot) == MMNET_SLOT_SIZE - MMNET_MSG_SIZE);
+
+static unsigned int mmnet_nr_queues(struct fido_device *fdev)
+{
+	unsigned int nr;
+
+	if (fido_param_uint(fdev, "queues", &nr) || !nr)
+		return 1;
+	return min_t(unsigned int, nr, FIDO_MAX_CHANNELS);
+}
+
+static int mmnet_probe(struct fido_device *fdev)
+{
+	struct fido_service_config config = {
+		.nr_channels = mmnet_nr_queues(fdev),
+		.nr_slots = MMNET_NR_SLOTS,
+		.slot_size = MMNET_SLOT_SIZE,
+		.nr_ids = MMNET_NR_IDS,
+		.hold = FIDO_HOLD_SKB,
+		.event = mmnet_queue_event,
+	};
+	struct net_device *dev;
+	int err;
+
+	dev = mmnet_netdev_create(fdev, config.nr_channels);
+	if (IS_ERR(dev)) {
+		fido_error(fdev, PTR_ERR(dev), "creating the interface");
+		return PTR_ERR(dev);
+	}
+	fido_set_drvdata(fdev, dev);
+
+	/* from here on ->up() may come */
+	err = fido_enable(fdev, &config);
+	if (err) {
+		fido_error(fdev, err, "offering the service");
+		goto err_destroy;
+	}
+	fido_report(fdev, "interface", "%s", netdev_name(dev));
+	return 0;
+
+err_destroy:
+	mmnet_netdev_destroy(dev);
+	return err;
+}
+
+static void mmnet_remove(struct fido_device *fdev)
+{
+	fido_disable(fdev);
+	mmnet_netdev_destroy(fido_get_drvdata(fdev));
+}
+
+static int mmnet_up(struct fido_device *fdev)
+{
+	mmnet_netdev_up(fido_get_drvdata(fdev));
+	return 0;
+}
+
+static void mmnet_down(struct fido_device *fdev)
+{
+	mmnet_netdev_down(fido_get_drvdata(fdev));
+}
+
+static struct fido_driver mmnet_driver = {
+	.type = MMNET_TYPE,
+	.probe = mmnet_probe,
+	.remove = mmnet_remove,
+	.up = mmnet_up,
+	.down = mmnet_down,
+	.driver = { .name = "mmnet" },
+};
+module_fido_driver(mmnet_driver);
+
+MODULE_DESCRIPTION("Ethernet between virtual machines without copies");
+MODULE_LICENSE("GPL");
+MODULE_ALIAS_FIDO(MMNET_TYPE);

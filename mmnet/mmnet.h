@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * mmnet: an Ethernet device over the channels of Fido.
+ */
+#ifndef MMNET_H
+#define MMNET_H
+
+#include <linux/bits.h>
+#include <linux/list.h>
+#include <linux/netdevice.h>
+#include <linux/skbuff.h>
+#include <linux/spinlock.h>
+#include <linux/timer.h>
+#include <linux/types.h>
+#include <linux/u64_stats_sync.h>
+
+#include "fido.h"
+#include "mmnet_proto.h"
+
+/*
+ * What may be held by the sockets of one queue. The rest of the ids is never
+ * held for longer than a poll takes, so the peer can always go on sending.
+ */
+#define MMNET_MAX_PINS		(MMNET_NR_IDS * 3 / 4)
+#define MMNET_MAX_PIN_BYTES	(16U << 20)
+
+/* Frames with no more than this in segments are copied, see ethtool */
+#define MMNET_COPYBREAK		512
+
+/* Counters of the transmit path, written under the lock of the tx queue */
+enum mmnet_tx_counter {
+	MMNET_TX_PACKETS,
+	MMNET_TX_BYTES,
+	MMNET_TX_INLINE,
+	MMNET_TX_REF,
+	MMNET_TX_REF_BYTES,
+	MMNET_TX_BOUNCED,
+	MMNET_TX_BOUNCED_BYTES,
+	MMNET_TX_STOPPED,
+	MMNET_TX_WOKEN,
+	MMNET_TX_DROP_LENGTH,
+	MMNET_TX_DROP_OFFLOAD,
+	MMNET_TX_DROP_NOMEM,
+	MMNET_TX_DROP_UNNAMED,
+	MMNET_TX_DROP_LINK,
+	MMNET_NR_TX_COUNTERS,
+};
+
+/* Counters of the receive path, written in the poll */
+enum mmnet_rx_counter {
+	MMNET_RX_PACKETS,
+	MMNET_RX_BYTES,
+	MMNET_RX_INLINE,
+	MMNET_RX_REF,
+	MMNET_RX_REF_BYTES,
+	MMNET_RX_COPIED_BYTES,
+	MMNET_RX_COPY_BREAK,
+	MMNET_RX_COPY_SLOTS,
+	MMNET_RX_COPY_BYTES,
+	MMNET_RX_COPY_PIECES,
+	MMNET_RX_COPY_FORWARD,
+	MMNET_RX_COPY_NOMEM,
+	MMNET_RX_DROP_CLOSED,
+	MMNET_RX_DROP_NOMEM,
+	MMNET_RX_DROP_UNREADABLE,
+	MMNET_RX_POLLS,
+	MMNET_NR_RX_COUNTERS,
+};
+
+struct mmnet_stats {
+	struct u64_stats_sync tx_sync;
+	u64_stats_t tx[MMNET_NR_TX_COUNTERS];
+	struct u64_stats_sync rx_sync;
+	u64_stats_t rx[MMNET_NR_RX_COUNTERS];
+};
+
+/**
+ * struct mmnet_pin_run - consecutive foreign pages of a received frame
+ * @page: the first one
+ * @nr: how many
+ */
+struct mmnet_pin_run {
+	struct page *page;
+	unsigned int nr;
+};
+
+/**
+ * struct mmnet_pin - a received frame whose memory is in use here
+ * @node: entry in the list of pins, or of free ones
+ * @id: what to release
+ * @bytes: of the frame's segments
+ * @nr_runs: entries in @run
+ * @run: the pages; released when none of them is referenced
+ */
+struct mmnet_pin {
+	struct list_head node;
+	u32 id;
+	u32 bytes;
+	u32 nr_runs;
+	struct mmnet_pin_run run[MMNET_MAX_SEGS];
+};
+
+/**
+ * struct mmnet_pins - the received frames whose memory is in use here
+ * @busy: those; looked at from the head, moved to the tail if still in use
+ * @free: the rest of @pin
+ * @nr: length of @busy
+ * @bytes: sum of what they hold
+ * @pin: all of them
+ *
+ * Belongs to the poll, and to whoever has disabled it.
+ */
+struct mmnet_pins {
+	struct list_head busy;
+	struct list_head free;
+	unsigned int nr;
+	u64 bytes;
+	struct mmnet_pin *pin;
+};
+
+/* Bits of mmnet_queue.flags */
+enum mmnet_queue_flag {
+	MMNET_QUEUE_EVENT,	/* the core waits for fido_chan_ack() */
+	MMNET_QUEUE_WORKED,	/* something was done since the last one */
+};
+
+/**
+ * struct mmnet_queue - a channel and what goes with it
+ * @chan: NULL while the link is down. Changed while the poll is disabled and
+ *	the tx queue is stopped
+ * @dev: the net device
+ * @index: number of the queue
+ * @napi: poll for both directions. Enabled while the link is up, whether the
+ *	interface is open or not: what comes has to be released in any case
+ * @timer: polls while something is outstanding that no event will tell of
+ * @delay: until the next time, in jiffies; grows while nothing changes
+ * @flags: see enum mmnet_queue_flag
+ * @reap_lock: serializes taking back what the peer released
+ * @pins: received memory in use here
+ * @msg: the message that is being received; the poll's
+ * @stats: counters
+ * @past: counters of channels that are gone; under RTNL
+ */
+struct mmnet_queue {
+	struct fido_chan *chan;
+	struct net_device *dev;
+	unsigned int index;
+	struct napi_struct napi;
+	struct timer_list timer;
+	unsigned long delay;
+	unsigned long flags;
+	spinlock_t reap_lock;	/* taken by trying, in any context */
+	struct mmnet_pins pins;
+	union {
+		struct mmnet_msg head;
+		u8 bytes[MMNET_MSG_SIZE];
+	} msg __aligned(8);
+	struct mmnet_stats stats ____cacheline_aligned_in_smp;
+	struct fido_chan_stats past;
+};
+
+/**
+ * struct mmnet - an interface
+ * @fdev: the service
+ * @up: the link is up, the polls are enabled; under RTNL
+ * @copybreak: see MMNET_COPYBREAK
+ * @nr_queues: entries in @queue
+ * @queue: the queues
+ */
+struct mmnet {
+	struct fido_device *fdev;
+	bool up;
+	u32 copybreak;
+	unsigned int nr_queues;
+	struct mmnet_queue *queue;
+};
+
+static inline struct netdev_queue *mmnet_txq(const struct mmnet_queue *q)
+{
+	return netdev_get_tx_queue(q->dev, q->index);
+}
+
+static inline void mmnet_tx_count(struct mmnet_queue *q,
+				  enum mmnet_tx_counter counter, u64 nr)
+{
+	u64_stats_update_begin(&q->stats.tx_sync);
+	u64_stats_add(&q->stats.tx[counter], nr);
+	u64_stats_update_end(&q->stats.tx_sync);
+}
+
+static inline void mmnet_rx_count(struct mmnet_queue *q,
+				  enum mmnet_rx_counter counter, u64 nr)
+{
+	u64_stats_update_begin(&q->stats.rx_sync);
+	u64_stats_add(&q->stats.rx[counter], nr);
+	u64_stats_update_end(&q->stats.rx_sync);
+}
+
+/* netdev.c */
+struct net_device *mmnet_netdev_create(struct fido_device *fdev,
+				       unsigned int nr_queues);
+void mmnet_netdev_destroy(struct net_device *dev);
+void mmnet_netdev_up(struct net_device *dev);
+void mmnet_netdev_down(struct net_device *dev);
+
+/* queue.c */
+int mmnet_queue_init(struct mmnet_queue *q, struct net_device *dev,
+		     unsigned int index);
+void mmnet_queue_exit(struct mmnet_queue *q);
+void mmnet_queue_up(struct mmnet_queue *q, struct fido_chan *chan);
+void mmnet_queue_quiesce(struct mmnet_queue *q);
+void mmnet_queue_down(struct mmnet_queue *q);
+void mmnet_queue_event(struct fido_chan *chan, void *priv);
+void mmnet_queue_watch(struct mmnet_queue *q);
+
+/* tx.c */
+netdev_tx_t mmnet_start_xmit(struct sk_buff *skb, struct net_device *dev);
+netdev_features_t mmnet_features_check(struct sk_buff *skb,
+				       struct net_device *dev,
+				       netdev_features_t features);
+bool mmnet_tx_poll(struct mmnet_queue *q, int budget);
+
+/* rx.c */
+int mmnet_rx_poll(struct mmnet_queue *q, int budget);
+
+/* pin.c */
+int mmnet_pins_init(struct mmnet_pins *pins);
+void mmnet_pins_exit(struct mmnet_pins *pins);
+void mmnet_pins_forget(struct mmnet_pins *pins);
+struct mmnet_pin *mmnet_pin_first_free(struct mmnet_pins *pins);
+void mmnet_pin_add(struct mmnet_pins *pins, struct mmnet_pin *pin);
+unsigned int mmnet_pins_release(struct mmnet_queue *q);
+
+/* ethtool.c */
+extern const struct ethtool_ops mmnet_ethtool_ops;
+
+#endif /* MMNET_H */

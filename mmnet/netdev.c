@@ -1,0 +1,287 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The net device: its life, and the calls of the stack that are no packets.
+ *
+ * Three things come and go on their own: the service (the device exists), the
+ * link (->up() to ->down(): carrier, polls, receiving) and the interface
+ * (open: what is received goes to the stack, and something can be sent). The
+ * last two change under RTNL:
+ *
+ *	link	interface	polls		tx queues
+ *	down	any		disabled	stopped
+ *	up	closed		enabled		stopped
+ *	up	open		enabled		started
+ *
+ * The polls run for a closed interface, too, because the peer does not know:
+ * what it sends and what it waits for has to be released.
+ */
+#include <linux/err.h>
+#include <linux/etherdevice.h>
+#include <linux/netdevice.h>
+#include <linux/rtnetlink.h>
+#include <linux/slab.h>
+
+#include "mmnet.h"
+
+#define OFFLOADS	(NETIF_F_SG | NETIF_F_HW_CSUM | NETIF_F_TSO | \
+			 NETIF_F_TSO6 | NETIF_F_TSO_ECN | NETIF_F_GSO_UDP_L4)
+
+static int netdev_open(struct net_device *dev)
+{
+	struct mmnet *mm = netdev_priv(dev);
+
+	if (mm->up)
+		netif_tx_start_all_queues(dev);
+	return 0;
+}
+
+/* Polls see that the interface is not running, and start no queue again. */
+static int netdev_stop(struct net_device *dev)
+{
+	netif_tx_disable(dev);
+	return 0;
+}
+
+static u64 stats_tx_drops(const struct mmnet_stats *stats)
+{
+	static const enum mmnet_tx_counter reasons[] = {
+		MMNET_TX_DROP_LENGTH, MMNET_TX_DROP_OFFLOAD,
+		MMNET_TX_DROP_NOMEM, MMNET_TX_DROP_UNNAMED,
+		MMNET_TX_DROP_LINK,
+	};
+	unsigned int i;
+	u64 nr = 0;
+
+	for (i = 0; i < ARRAY_SIZE(reasons); i++)
+		nr += u64_stats_read(&stats->tx[reasons[i]]);
+	return nr;
+}
+
+static void stats_add_tx(const struct mmnet_stats *stats,
+			 struct rtnl_link_stats64 *sum)
+{
+	u64 packets, bytes, drops;
+	unsigned int start;
+
+	do {
+		start = u64_stats_fetch_begin(&stats->tx_sync);
+		packets = u64_stats_read(&stats->tx[MMNET_TX_PACKETS]);
+		bytes = u64_stats_read(&stats->tx[MMNET_TX_BYTES]);
+		drops = stats_tx_drops(stats);
+	} while (u64_stats_fetch_retry(&stats->tx_sync, start));
+	sum->tx_packets += packets;
+	sum->tx_bytes += bytes;
+	sum->tx_dropped += drops;
+}
+
+static void stats_add_rx(const struct mmnet_stats *stats,
+			 struct rtnl_link_stats64 *sum)
+{
+	u64 packets, bytes, drops;
+	unsigned int start;
+
+	do {
+		start = u64_stats_fetch_begin(&stats->rx_sync);
+		packets = u64_stats_read(&stats->rx[MMNET_RX_PACKETS]);
+		bytes = u64_stats_read(&stats->rx[MMNET_RX_BYTES]);
+		drops = u64_stats_read(&stats->rx[MMNET_RX_DROP_NOMEM]) +
+			u64_stats_read(&stats->rx[MMNET_RX_DROP_UNREADABLE]);
+	} while (u64_stats_fetch_retry(&stats->rx_sync, start));
+	sum->rx_packets += packets;
+	sum->rx_bytes += bytes;
+	sum->rx_dropped += drops;
+}
+
+static void netdev_get_stats64(struct net_device *dev,
+			       struct rtnl_link_stats64 *sum)
+{
+	const struct mmnet *mm = netdev_priv(dev);
+	unsigned int i;
+
+	for (i = 0; i < mm->nr_queues; i++) {
+		stats_add_tx(&mm->queue[i].stats, sum);
+		stats_add_rx(&mm->queue[i].stats, sum);
+	}
+}
+
+static const struct net_device_ops netdev_ops = {
+	.ndo_open = netdev_open,
+	.ndo_stop = netdev_stop,
+	.ndo_start_xmit = mmnet_start_xmit,
+	.ndo_features_check = mmnet_features_check,
+	.ndo_get_stats64 = netdev_get_stats64,
+	.ndo_set_mac_address = eth_mac_addr,
+	.ndo_validate_addr = eth_validate_addr,
+};
+
+/**
+ * mmnet_netdev_up - the link is up
+ * @dev: device
+ *
+ * Context: process.
+ */
+void mmnet_netdev_up(struct net_device *dev)
+{
+	struct mmnet *mm = netdev_priv(dev);
+	unsigned int i;
+
+	rtnl_lock();
+	for (i = 0; i < mm->nr_queues; i++)
+		mmnet_queue_up(&mm->queue[i], fido_chan(mm->fdev, i));
+	mm->up = true;
+	netif_carrier_on(dev);
+	if (netif_running(dev))
+		netif_tx_wake_all_queues(dev);
+	rtnl_unlock();
+}
+
+/**
+ * mmnet_netdev_down - the link goes down
+ * @dev: device
+ *
+ * When it returns nothing uses the channels any more.
+ *
+ * Context: process.
+ */
+void mmnet_netdev_down(struct net_device *dev)
+{
+	struct mmnet *mm = netdev_priv(dev);
+	unsigned int i;
+
+	rtnl_lock();
+	mm->up = false;
+	netif_carrier_off(dev);
+	for (i = 0; i < mm->nr_queues; i++)
+		mmnet_queue_quiesce(&mm->queue[i]);
+	/* after the polls, which start queues; waits for senders */
+	netif_tx_disable(dev);
+	for (i = 0; i < mm->nr_queues; i++)
+		mmnet_queue_down(&mm->queue[i]);
+	rtnl_unlock();
+}
+
+/* Life */
+
+static void netdev_set_mac(struct net_device *dev, struct fido_device *fdev)
+{
+	char *text = fido_param(fdev, "mac");
+	u8 mac[ETH_ALEN];
+
+	if (!IS_ERR_OR_NULL(text) && mac_pton(text, mac) &&
+	    is_valid_ether_addr(mac))
+		eth_hw_addr_set(dev, mac);
+	else
+		eth_hw_addr_random(dev);
+	if (!IS_ERR(text))
+		kfree(text);
+}
+
+static void netdev_set_mtu(struct net_device *dev, struct fido_device *fdev)
+{
+	unsigned int mtu;
+
+	dev->min_mtu = MMNET_MIN_MTU;
+	dev->max_mtu = MMNET_MAX_MTU;
+	if (!fido_param_uint(fdev, "mtu", &mtu) && mtu >= MMNET_MIN_MTU &&
+	    mtu <= MMNET_MAX_MTU)
+		dev->mtu = mtu;
+}
+
+/*
+ * GSO_ROBUST: the receiver does not trust what we say about segments, so it
+ * need not be checked here. FRAGLIST: what came from another mmnet goes on
+ * without a copy.
+ */
+static void netdev_set_features(struct net_device *dev)
+{
+	dev->hw_features = OFFLOADS;
+	dev->features = OFFLOADS | NETIF_F_RXCSUM | NETIF_F_HIGHDMA |
+			NETIF_F_GSO_ROBUST | NETIF_F_FRAGLIST;
+	dev->vlan_features = dev->features;
+}
+
+static void netdev_free_queues(struct mmnet *mm)
+{
+	while (mm->nr_queues--)
+		mmnet_queue_exit(&mm->queue[mm->nr_queues]);
+	kvfree(mm->queue);
+}
+
+static int netdev_init_queues(struct net_device *dev, unsigned int nr_queues)
+{
+	struct mmnet *mm = netdev_priv(dev);
+	int err = 0;
+
+	mm->queue = kvcalloc(nr_queues, sizeof(*mm->queue), GFP_KERNEL);
+	if (!mm->queue)
+		return -ENOMEM;
+	while (!err && mm->nr_queues < nr_queues) {
+		err = mmnet_queue_init(&mm->queue[mm->nr_queues], dev,
+				       mm->nr_queues);
+		if (!err)
+			mm->nr_queues++;
+	}
+	if (err)
+		netdev_free_queues(mm);
+	return err;
+}
+
+/**
+ * mmnet_netdev_create - make and register a net device
+ * @fdev: its service
+ * @nr_queues: number of channels
+ *
+ * Context: process.
+ * Return: the device, or an ERR_PTR.
+ */
+struct net_device *mmnet_netdev_create(struct fido_device *fdev,
+				       unsigned int nr_queues)
+{
+	struct net_device *dev;
+	struct mmnet *mm;
+	int err;
+
+	dev = alloc_etherdev_mqs(sizeof(*mm), nr_queues, nr_queues);
+	if (!dev)
+		return ERR_PTR(-ENOMEM);
+	mm = netdev_priv(dev);
+	mm->fdev = fdev;
+	mm->copybreak = MMNET_COPYBREAK;
+
+	SET_NETDEV_DEV(dev, &fdev->dev);
+	strscpy(dev->name, "mmnet%d", sizeof(dev->name));
+	dev->netdev_ops = &netdev_ops;
+	dev->ethtool_ops = &mmnet_ethtool_ops;
+	dev->priv_flags |= IFF_LIVE_ADDR_CHANGE;
+	netdev_set_features(dev);
+	netdev_set_mac(dev, fdev);
+	netdev_set_mtu(dev, fdev);
+
+	err = netdev_init_queues(dev, nr_queues);
+	if (err)
+		goto err_free_netdev;
+	netif_carrier_off(dev);
+	err = register_netdev(dev);
+	if (err)
+		goto err_free_queues;
+	return dev;
+
+err_free_queues:
+	netdev_free_queues(mm);
+err_free_netdev:
+	free_netdev(dev);
+	return ERR_PTR(err);
+}
+
+/**
+ * mmnet_netdev_destroy - unregister and free a net device
+ * @dev: device whose link is down
+ *
+ * Context: process.
+ */
+void mmnet_netdev_destroy(struct net_device *dev)
+{
+	unregister_netdev(dev);
+	netdev_free_queues(netdev_priv(dev));
+	free_netdev(dev);
+}

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Pins: received frames whose skbs still point into the sender's memory.
+ *
+ * There is no callback when the stack lets go of a frag, not without having
+ * it copied first (skb_orphan_frags_rx()). But each frag holds a reference to
+ * its page, and so does whoever takes pages out of an skb. A frame is released
+ * when all its pages are back at the count they had before.
+ *
+ * A page can belong to several frames, as a sender packs small ones into one
+ * page. They wait for each other then; that costs time, never correctness.
+ */
+#include <linux/list.h>
+#include <linux/mm.h>
+#include <linux/slab.h>
+
+#include "mmnet.h"
+
+/*
+ * How many frames that are still in use are looked at, at most, in one go.
+ * The list is in order of arrival and one reader gives back in that order, so
+ * the first ones tell; a frame in use goes to the tail, so that a reader who
+ * never reads hides the others for a few polls only.
+ */
+#define MAX_BUSY_LOOKS		8
+
+/**
+ * mmnet_pins_init - initialise
+ * @pins: zeroed
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int mmnet_pins_init(struct mmnet_pins *pins)
+{
+	unsigned int i;
+
+	INIT_LIST_HEAD(&pins->busy);
+	INIT_LIST_HEAD(&pins->free);
+	pins->pin = kvcalloc(MMNET_MAX_PINS, sizeof(*pins->pin), GFP_KERNEL);
+	if (!pins->pin)
+		return -ENOMEM;
+	for (i = 0; i < MMNET_MAX_PINS; i++)
+		list_add_tail(&pins->pin[i].node, &pins->free);
+	return 0;
+}
+
+/**
+ * mmnet_pins_exit - free what mmnet_pins_init() allocated
+ * @pins: initialised or zeroed
+ */
+void mmnet_pins_exit(struct mmnet_pins *pins)
+{
+	kvfree(pins->pin);
+	pins->pin = NULL;
+}
+
+/**
+ * mmnet_pins_forget - the link is gone, nothing will be released any more
+ * @pins: the pins
+ *
+ * The pages stay readable while they are referenced: the core sees to that.
+ */
+void mmnet_pins_forget(struct mmnet_pins *pins)
+{
+	list_splice_init(&pins->busy, &pins->free);
+	pins->nr = 0;
+	pins->bytes = 0;
+}
+
+/**
+ * mmnet_pin_first_free - the pin for the next frame
+ * @pins: the pins
+ *
+ * It stays free until mmnet_pin_add().
+ *
+ * Return: the pin, NULL if all are in use.
+ */
+struct mmnet_pin *mmnet_pin_first_free(struct mmnet_pins *pins)
+{
+	return list_first_entry_or_null(&pins->free, struct mmnet_pin, node);
+}
+
+/**
+ * mmnet_pin_add - a frame's memory is in use from now on
+ * @pins: the pins
+ * @pin: from mmnet_pin_first_free(), filled
+ */
+void mmnet_pin_add(struct mmnet_pins *pins, struct mmnet_pin *pin)
+{
+	list_move_tail(&pin->node, &pins->busy);
+	pins->nr++;
+	pins->bytes += pin->bytes;
+}
+
+static bool pin_idle(const struct mmnet_pin *pin)
+{
+	unsigned int i;
+
+	for (i = 0; i < pin->nr_runs; i++)
+		if (!fido_pages_idle(pin->run[i].page, pin->run[i].nr))
+			return false;
+	return true;
+}
+
+static void pin_release(struct mmnet_queue *q, struct mmnet_pin *pin)
+{
+	fido_rx_release(q->chan, pin->id);
+	q->pins.nr--;
+	q->pins.bytes -= pin->bytes;
+	/* to the head: warm in the cache */
+	list_move(&pin->node, &q->pins.free);
+}
+
+/**
+ * mmnet_pins_release - release what is not in use any more
+ * @q: queue, polled
+ *
+ * The caller publishes.
+ *
+ * Return: number of frames released.
+ */
+unsigned int mmnet_pins_release(struct mmnet_queue *q)
+{
+	unsigned int left = q->pins.nr, busy = 0, released = 0;
+	struct mmnet_pin *pin;
+
+	while (left-- && busy < MAX_BUSY_LOOKS) {
+		pin = list_first_entry(&q->pins.busy, struct mmnet_pin, node);
+		if (pin_idle(pin)) {
+			pin_release(q, pin);
+			released++;
+		} else {
+			list_move_tail(&pin->node, &q->pins.busy);
+			busy++;
+		}
+	}
+	return released;
+}

@@ -1,0 +1,499 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Receive: a message becomes an skb.
+ *
+ * The shape of an skb that points into the sender's memory is no accident:
+ *
+ *   - All foreign pages hang in the frag_list; the skb itself has its linear
+ *     part only. Code that would write into a frag in place (ESP decrypts so)
+ *     or map it into a process (TCP_ZEROCOPY_RECEIVE) keeps off a frag_list,
+ *     and these pages can be neither written nor, in a PV guest, mapped. It
+ *     also bounds nothing: a frame of 64 KiB may have more pieces than
+ *     MAX_SKB_FRAGS.
+ *   - A frag stays within its page, though the pages of a run are consecutive:
+ *     they are single pages, not a compound one, and splice would have
+ *     page_copy_sane() warn about a frag across them.
+ *   - SKBFL_SHARED_FRAG is set: somebody else can change the bytes any time.
+ *   - More bytes than an Ethernet header are linear: GRO would otherwise parse
+ *     headers where they are, in the peer's memory.
+ */
+#include <linux/etherdevice.h>
+#include <linux/inetdevice.h>
+#include <linux/mm.h>
+#include <linux/netdevice.h>
+#include <linux/rcupdate.h>
+#include <linux/skbuff.h>
+#include <linux/tcp.h>
+#include <linux/udp.h>
+#include <net/addrconf.h>
+#include <net/if_inet6.h>
+
+#include "mmnet.h"
+#include "wire.h"
+
+/* Copies up to this size are linear */
+#define MAX_LINEAR	2048
+/* Pages for larger ones may be as large */
+#define COPY_ORDER	3
+
+/* How often the sender gets its slots back within a poll, in messages */
+#define DONE_BATCH	32
+
+/* To copy or not to copy */
+
+/* Not a reason for a copy: the frame's memory can stay where it is */
+#define KEEP		MMNET_RX_REF
+
+static bool net_forwards(const struct net_device *dev)
+{
+	const struct net *net = dev_net(dev);
+	struct in_device *in_dev = __in_dev_get_rcu(dev);
+
+	if (IPV4_DEVCONF_ALL(net, FORWARDING) ||
+	    (in_dev && IN_DEV_FORWARD(in_dev)))
+		return true;
+#if IS_ENABLED(CONFIG_IPV6)
+	if (net->ipv6.devconf_all &&
+	    READ_ONCE(net->ipv6.devconf_all->forwarding))
+		return true;
+#endif
+	return false;
+}
+
+/*
+ * Might this frame leave the machine again, by a bridge or a router? Another
+ * device, netfront above all, cannot grant on what belongs to the peer.
+ */
+static bool rx_may_be_forwarded(const struct mmnet_queue *q,
+				const struct mmnet_msg *msg)
+{
+	const struct ethhdr *eth = mmnet_msg_inline(msg);
+
+	return rcu_access_pointer(q->dev->rx_handler) ||
+	       !ether_addr_equal_unaligned(eth->h_dest, q->dev->dev_addr) ||
+	       net_forwards(q->dev);
+}
+
+/*
+ * The one decision whether a frame is copied: a reason, or KEEP. What sockets
+ * hold is bounded in frames and in bytes. Over the bound, frames are copied
+ * and released at once, so that a reader who never reads slows down others by
+ * no more than what copies cost.
+ */
+static enum mmnet_rx_counter rx_why_copy(const struct mmnet_queue *q,
+					 const struct mmnet_msg *msg)
+{
+	const struct mmnet *mm = netdev_priv(q->dev);
+	u32 bytes = msg->len - msg->inline_len;
+
+	if (bytes <= READ_ONCE(mm->copybreak))
+		return MMNET_RX_COPY_BREAK;
+	if (q->pins.nr == MMNET_MAX_PINS)
+		return MMNET_RX_COPY_SLOTS;
+	if (q->pins.bytes + bytes > MMNET_MAX_PIN_BYTES)
+		return MMNET_RX_COPY_BYTES;
+	if (rx_may_be_forwarded(q, msg))
+		return MMNET_RX_COPY_FORWARD;
+	return KEEP;
+}
+
+/* Without a copy */
+
+/**
+ * struct rx_keep - a frame under construction
+ * @skb: it
+ * @tail: last skb of its frag_list
+ * @pin: notes its pages
+ */
+struct rx_keep {
+	struct sk_buff *skb;
+	struct sk_buff *tail;
+	struct mmnet_pin *pin;
+};
+
+static int rx_keep_grow(struct rx_keep *keep)
+{
+	struct sk_buff *skb = alloc_skb(0, GFP_ATOMIC | __GFP_NOWARN);
+
+	if (!skb)
+		return -ENOMEM;
+	skb_shinfo(skb)->flags |= SKBFL_SHARED_FRAG;
+	if (keep->tail)
+		keep->tail->next = skb;
+	else
+		skb_shinfo(keep->skb)->frag_list = skb;
+	keep->tail = skb;
+	keep->skb->truesize += skb->truesize;
+	return 0;
+}
+
+static int rx_keep_page(struct rx_keep *keep, struct page *page, u32 offset,
+			u32 len)
+{
+	struct sk_buff *skb = keep->tail;
+	int err;
+
+	if (!skb || skb_shinfo(skb)->nr_frags == MAX_SKB_FRAGS) {
+		err = rx_keep_grow(keep);
+		if (err)
+			return err;
+		skb = keep->tail;
+	}
+	get_page(page);
+	/* the memory is not ours: charge the reader what it is given, no more */
+	skb_add_rx_frag(skb, skb_shinfo(skb)->nr_frags, page, offset, len, len);
+	keep->skb->len += len;
+	keep->skb->data_len += len;
+	keep->skb->truesize += len;
+	return 0;
+}
+
+static int rx_keep_run(struct rx_keep *keep, const struct fido_run *run)
+{
+	u32 offset = run->offset, left = run->len, len;
+	struct mmnet_pin *pin = keep->pin;
+	struct page *page = run->page;
+	int err = 0;
+
+	if (pin->nr_runs == MMNET_MAX_SEGS)
+		return -E2BIG;
+	pin->run[pin->nr_runs++] = (struct mmnet_pin_run) {
+		.page = page,
+		.nr = DIV_ROUND_UP(run->offset + run->len, PAGE_SIZE),
+	};
+	while (!err && left) {
+		len = min_t(u32, left, PAGE_SIZE - offset);
+		err = rx_keep_page(keep, page++, offset, len);
+		left -= len;
+		offset = 0;
+	}
+	return err;
+}
+
+static int rx_keep_seg(struct mmnet_queue *q, struct rx_keep *keep,
+		       const struct fido_seg *seg)
+{
+	u32 done = 0;
+
+	while (done < seg->len) {
+		struct fido_run run;
+		int err;
+
+		err = fido_resolve(q->chan, seg->addr + done, seg->len - done,
+				   &run);
+		if (!err)
+			err = rx_keep_run(keep, &run);
+		if (err)
+			return err;
+		done += run.len;
+	}
+	return 0;
+}
+
+static struct sk_buff *rx_linear(struct mmnet_queue *q, u32 len)
+{
+	struct sk_buff *skb = napi_alloc_skb(&q->napi, len);
+
+	if (skb)
+		skb_put_data(skb, mmnet_msg_inline(&q->msg.head),
+			     q->msg.head.inline_len);
+	return skb;
+}
+
+/* An skb that points to the sender's pages; they are pinned then. */
+static struct sk_buff *rx_keep(struct mmnet_queue *q, u32 id)
+{
+	const struct mmnet_msg *msg = &q->msg.head;
+	struct rx_keep keep = {};
+	unsigned int i;
+	int err = 0;
+
+	keep.skb = rx_linear(q, msg->inline_len);
+	if (!keep.skb)
+		return ERR_PTR(-ENOMEM);
+	skb_shinfo(keep.skb)->flags |= SKBFL_SHARED_FRAG;
+	keep.pin = mmnet_pin_first_free(&q->pins);
+	keep.pin->id = id;
+	keep.pin->bytes = msg->len - msg->inline_len;
+	keep.pin->nr_runs = 0;
+
+	for (i = 0; !err && i < msg->nr_segs; i++)
+		err = rx_keep_seg(q, &keep, &msg->seg[i]);
+	if (err) {
+		/* the references are dropped, the pin is not in use */
+		kfree_skb(keep.skb);
+		return ERR_PTR(err);
+	}
+	mmnet_pin_add(&q->pins, keep.pin);
+	return keep.skb;
+}
+
+/* With a copy */
+
+static struct sk_buff *rx_alloc_copy(struct mmnet_queue *q)
+{
+	const struct mmnet_msg *msg = &q->msg.head;
+	u32 room = NET_SKB_PAD + NET_IP_ALIGN, rest;
+	struct sk_buff *skb;
+	int err;
+
+	if (msg->len <= MAX_LINEAR) {
+		skb = rx_linear(q, msg->len);
+		if (skb)
+			skb_put(skb, msg->len - msg->inline_len);
+		return skb;
+	}
+	rest = msg->len - msg->inline_len;
+	skb = alloc_skb_with_frags(room + msg->inline_len, rest, COPY_ORDER,
+				   &err, GFP_ATOMIC | __GFP_NOWARN);
+	if (!skb)
+		return NULL;
+	skb->dev = q->dev;
+	skb_reserve(skb, room);
+	skb_put_data(skb, mmnet_msg_inline(msg), msg->inline_len);
+	skb->len += rest;
+	skb->data_len = rest;
+	return skb;
+}
+
+static int rx_copy_seg(struct mmnet_queue *q, struct sk_buff *skb, u32 offset,
+		       const struct fido_seg *seg)
+{
+	u32 done = 0;
+
+	while (done < seg->len) {
+		struct fido_run run;
+		int err;
+
+		err = fido_resolve(q->chan, seg->addr + done, seg->len - done,
+				   &run);
+		if (!err)
+			err = skb_store_bits(skb, offset + done,
+					     page_address(run.page) +
+					     run.offset, run.len);
+		if (err)
+			return err;
+		done += run.len;
+	}
+	return 0;
+}
+
+static struct sk_buff *rx_copy(struct mmnet_queue *q)
+{
+	const struct mmnet_msg *msg = &q->msg.head;
+	struct sk_buff *skb = rx_alloc_copy(q);
+	u32 offset = msg->inline_len;
+	unsigned int i;
+	int err = 0;
+
+	if (!skb)
+		return ERR_PTR(-ENOMEM);
+	for (i = 0; !err && i < msg->nr_segs; i++) {
+		err = rx_copy_seg(q, skb, offset, &msg->seg[i]);
+		offset += msg->seg[i].len;
+	}
+	if (err) {
+		kfree_skb(skb);
+		return ERR_PTR(err);
+	}
+	mmnet_rx_count(q, MMNET_RX_COPIED_BYTES, msg->len - msg->inline_len);
+	return skb;
+}
+
+/* Handing over */
+
+static void rx_set_gso(struct sk_buff *skb, const struct mmnet_msg *msg,
+		       u32 head)
+{
+	struct skb_shared_info *shinfo = skb_shinfo(skb);
+
+	if (skb->len - head <= msg->gso_size)
+		return;		/* one segment is none */
+	switch (msg->gso_type & ~MMNET_GSO_ECN) {
+	case MMNET_GSO_TCPV4:
+		shinfo->gso_type = SKB_GSO_TCPV4;
+		break;
+	case MMNET_GSO_TCPV6:
+		shinfo->gso_type = SKB_GSO_TCPV6;
+		break;
+	case MMNET_GSO_UDP_L4:
+		shinfo->gso_type = SKB_GSO_UDP_L4;
+		break;
+	}
+	if (msg->gso_type & MMNET_GSO_ECN)
+		shinfo->gso_type |= SKB_GSO_TCP_ECN;
+	/* the headers are the peer's: whoever segments has to check them */
+	shinfo->gso_type |= SKB_GSO_DODGY;
+	shinfo->gso_size = msg->gso_size;
+	shinfo->gso_segs = 0;
+}
+
+static u32 rx_transport_len(const struct mmnet_msg *msg)
+{
+	switch (msg->gso_type) {
+	case MMNET_GSO_NONE:
+		return 0;
+	case MMNET_GSO_UDP_L4:
+		return sizeof(struct udphdr);
+	default:
+		return sizeof(struct tcphdr);
+	}
+}
+
+/* Positions were checked against the frame's length, see mmnet_msg_check(). */
+static bool rx_set_offload(struct sk_buff *skb, const struct mmnet_msg *msg)
+{
+	u32 head, end;
+
+	if (msg->flags & MMNET_CSUM_PARTIAL) {
+		head = msg->csum_start + rx_transport_len(msg);
+		end = msg->csum_start + msg->csum_offset + sizeof(__sum16);
+		if (!pskb_may_pull(skb, max(head, end)) ||
+		    !skb_partial_csum_set(skb, msg->csum_start,
+					  msg->csum_offset))
+			return false;
+		if (msg->gso_type != MMNET_GSO_NONE)
+			rx_set_gso(skb, msg, head);
+	} else if (msg->flags & MMNET_CSUM_VALID) {
+		skb->ip_summed = CHECKSUM_UNNECESSARY;
+	}
+	return true;
+}
+
+static void rx_count_frame(struct mmnet_queue *q, enum mmnet_rx_counter how)
+{
+	const struct mmnet_msg *msg = &q->msg.head;
+
+	u64_stats_update_begin(&q->stats.rx_sync);
+	u64_stats_inc(&q->stats.rx[MMNET_RX_PACKETS]);
+	u64_stats_add(&q->stats.rx[MMNET_RX_BYTES], msg->len);
+	u64_stats_inc(&q->stats.rx[how]);
+	if (how == MMNET_RX_REF)
+		u64_stats_add(&q->stats.rx[MMNET_RX_REF_BYTES],
+			      msg->len - msg->inline_len);
+	u64_stats_update_end(&q->stats.rx_sync);
+}
+
+/* What came is up to the stack now. @q->msg is not needed any more. */
+static void rx_deliver(struct mmnet_queue *q, struct sk_buff *skb)
+{
+	const struct mmnet_msg *msg = &q->msg.head;
+
+	if (unlikely(!rx_set_offload(skb, msg))) {
+		mmnet_rx_count(q, MMNET_RX_DROP_NOMEM, 1);
+		kfree_skb(skb);
+		return;
+	}
+	if (msg->flags & MMNET_HASH)
+		skb_set_hash(skb, msg->hash, msg->flags & MMNET_HASH_L4 ?
+			     PKT_HASH_TYPE_L4 : PKT_HASH_TYPE_L3);
+	skb_record_rx_queue(skb, q->index);
+	skb->protocol = eth_type_trans(skb, q->dev);
+	/* segmented or not: what GRO holds back must not be overtaken */
+	napi_gro_receive(&q->napi, skb);
+}
+
+/*
+ * The frame of @q->msg. Afterwards its id is either released or pinned.
+ * If there is no memory for the list of pages there may be some for a copy, of
+ * a small frame at least.
+ */
+static struct sk_buff *rx_build(struct mmnet_queue *q, u32 id)
+{
+	enum mmnet_rx_counter why;
+	struct sk_buff *skb;
+
+	if (id == FIDO_ID_NONE) {
+		skb = rx_linear(q, q->msg.head.inline_len);
+		if (!skb)
+			return ERR_PTR(-ENOMEM);
+		rx_count_frame(q, MMNET_RX_INLINE);
+		return skb;
+	}
+
+	why = rx_why_copy(q, &q->msg.head);
+	if (why == KEEP) {
+		skb = rx_keep(q, id);
+		if (!IS_ERR(skb)) {
+			rx_count_frame(q, MMNET_RX_REF);
+			return skb;
+		}
+		why = PTR_ERR(skb) == -E2BIG ? MMNET_RX_COPY_PIECES :
+					       MMNET_RX_COPY_NOMEM;
+	}
+	skb = rx_copy(q);
+	fido_rx_release(q->chan, id);
+	if (!IS_ERR(skb))
+		rx_count_frame(q, why);
+	return skb;
+}
+
+static void rx_frame(struct mmnet_queue *q, u32 id)
+{
+	struct sk_buff *skb;
+
+	if (unlikely(!netif_running(q->dev))) {
+		mmnet_rx_count(q, MMNET_RX_DROP_CLOSED, 1);
+		if (id != FIDO_ID_NONE)
+			fido_rx_release(q->chan, id);
+		return;
+	}
+	skb = rx_build(q, id);
+	if (!IS_ERR(skb))
+		rx_deliver(q, skb);
+	else
+		mmnet_rx_count(q, PTR_ERR(skb) == -ENOMEM ?
+			       MMNET_RX_DROP_NOMEM :
+			       MMNET_RX_DROP_UNREADABLE, 1);
+}
+
+static bool rx_one(struct mmnet_queue *q)
+{
+	const char *why;
+	int size;
+	u32 id;
+
+	size = fido_rx_pull(q->chan, &q->msg, sizeof(q->msg), &id);
+	if (size < 0)
+		return false;
+	why = mmnet_msg_check(&q->msg.head, size, id);
+	if (unlikely(why)) {
+		fido_chan_break(q->chan, why);
+		return false;
+	}
+	rx_frame(q, id);
+	return true;
+}
+
+/**
+ * mmnet_rx_poll - receive frames, release what is not in use any more
+ * @q: queue
+ * @budget: at most so many frames
+ *
+ * Context: the poll.
+ * Return: number of frames.
+ */
+int mmnet_rx_poll(struct mmnet_queue *q, int budget)
+{
+	unsigned int pins = q->pins.nr, released;
+	int done = 0;
+
+	rcu_read_lock();	/* for fido_resolve() and the devices' settings */
+	while (done < budget && rx_one(q))
+		if (++done % DONE_BATCH == 0)
+			fido_rx_done(q->chan);
+	rcu_read_unlock();
+	fido_rx_done(q->chan);
+
+	if (q->pins.nr > pins)
+		WRITE_ONCE(q->delay, 1);
+	released = mmnet_pins_release(q);
+	fido_rx_release_publish(q->chan);
+
+	mmnet_rx_count(q, MMNET_RX_POLLS, 1);
+	if (done || released)
+		set_bit(MMNET_QUEUE_WORKED, &q->flags);
+	if (released)
+		WRITE_ONCE(q->delay, 1);
+	return done;
+}
