@@ -1,0 +1,6 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#include "shim.h"
+
+struct page {
+	unsigned long flags;
+};
