@@ -1,0 +1,332 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Client: its life, from the service's point of view.
+ *
+ * The disk exists from the first configuration on until the service is
+ * removed, whatever the link does in between. While the service is down, the
+ * queues are quiesced: requests wait, and those that were in flight are sent
+ * again after the next configuration.
+ */
+#include <linux/err.h>
+#include <linux/idr.h>
+#include <linux/log2.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+
+#include "client.h"
+
+static DEFINE_IDA(mmblk_index);
+
+/* Queues */
+
+static void mmblk_queue_free(struct mmblk_queue *q)
+{
+	unsigned int i;
+
+	for (i = 0; i < MMBLK_DEPTH; i++)
+		if (q->tag[i].bounce)
+			fido_pages_free(q->tag[i].bounce);
+	fido_pages_free(q->lists);
+	kvfree(q);
+}
+
+static struct mmblk_queue *mmblk_queue_alloc(struct mmblk_client *client,
+					     unsigned int index)
+{
+	struct mmblk_queue *q = kvzalloc(sizeof(*q), GFP_KERNEL);
+
+	if (!q)
+		return NULL;
+	q->lists = fido_pages_alloc(MMBLK_DEPTH, GFP_KERNEL);
+	if (!q->lists) {
+		kvfree(q);
+		return NULL;
+	}
+	q->client = client;
+	q->index = index;
+	spin_lock_init(&q->lock);
+	tasklet_setup(&q->bh, mmblk_complete_bh);
+	return q;
+}
+
+static void mmblk_queues_free(struct mmblk_client *client, unsigned int nr)
+{
+	while (nr--)
+		mmblk_queue_free(client->queue[nr]);
+	kfree(client->queue);
+}
+
+static int mmblk_queues_alloc(struct mmblk_client *client, unsigned int nr)
+{
+	unsigned int i;
+
+	client->queue = kcalloc(nr, sizeof(*client->queue), GFP_KERNEL);
+	if (!client->queue)
+		return -ENOMEM;
+	for (i = 0; i < nr; i++) {
+		client->queue[i] = mmblk_queue_alloc(client, i);
+		if (!client->queue[i]) {
+			mmblk_queues_free(client, i);
+			return -ENOMEM;
+		}
+	}
+	return 0;
+}
+
+/* Configuration */
+
+static bool mmblk_block_size_valid(u32 size)
+{
+	return is_power_of_2(size) && size >= MMBLK_SECTOR_SIZE &&
+	       size <= PAGE_SIZE;
+}
+
+/*
+ * Whatever would make the block layer complain, or compute nonsense. Where a
+ * value is merely useless it is dropped.
+ */
+static const char *mmblk_config_check(struct mmblk_config *c)
+{
+	if (c->version != MMBLK_VERSION)
+		return "mmblk: unknown version";
+	if (!mmblk_block_size_valid(c->logical_block_size))
+		return "mmblk: invalid logical block size";
+	if (c->sectors > (u64)S64_MAX >> SECTOR_SHIFT ||
+	    (c->sectors << SECTOR_SHIFT) & (c->logical_block_size - 1))
+		return "mmblk: invalid size";
+	if (c->max_bytes < PAGE_SIZE ||
+	    c->max_bytes & (c->logical_block_size - 1))
+		return "mmblk: invalid request size";
+
+	c->max_bytes = min_t(u32, c->max_bytes, MMBLK_MAX_BYTES);
+	if (!is_power_of_2(c->physical_block_size) ||
+	    c->physical_block_size < c->logical_block_size)
+		c->physical_block_size = c->logical_block_size;
+	c->alignment_offset &= c->physical_block_size - 1;
+	if (c->io_min < c->physical_block_size ||
+	    c->io_min % c->physical_block_size)
+		c->io_min = c->physical_block_size;
+	if (c->io_opt % c->physical_block_size)
+		c->io_opt = 0;
+	if (!is_power_of_2(c->discard_granularity) ||
+	    c->discard_granularity < c->logical_block_size)
+		c->discard_granularity = c->logical_block_size;
+	c->discard_alignment &= c->discard_granularity - 1;
+	return NULL;
+}
+
+/*
+ * After ->up() or its failure to come: let the requests go. Nothing else
+ * changes @running here, since ->down() waits for the caller.
+ */
+static void mmblk_client_run(struct mmblk_client *client)
+{
+	if (client->running)
+		return;
+	client->running = true;
+	blk_mq_unquiesce_queue(client->disk->queue);
+	blk_mq_kick_requeue_list(client->disk->queue);
+}
+
+/**
+ * mmblk_client_configure - the server has told what the device is like
+ * @client: client
+ * @config: private copy
+ *
+ * Context: completion of queue 0.
+ */
+void mmblk_client_configure(struct mmblk_client *client,
+			    const struct mmblk_config *config)
+{
+	struct mmblk_config c = *config;
+	const char *why = mmblk_config_check(&c);
+	bool same;
+
+	if (why) {
+		fido_chan_break(client->queue[0]->chan, why);
+		return;
+	}
+
+	spin_lock(&client->lock);
+	same = !client->has_config ||
+	       client->config.logical_block_size == c.logical_block_size;
+	if (same) {
+		client->config = c;
+		client->has_config = true;
+	}
+	spin_unlock(&client->lock);
+
+	WRITE_ONCE(client->refused, !same);
+	if (same)
+		mmblk_client_run(client);
+	schedule_work(&client->work);
+}
+
+/* Service */
+
+static void mmblk_client_event(struct fido_chan *chan, void *priv)
+{
+	struct mmblk_queue *q = priv;
+
+	tasklet_schedule(&q->bh);
+}
+
+/*
+ * What was in flight before the service went down: the peer has gone down as
+ * well, or it would not be up again, and reads no old data any more.
+ */
+static void mmblk_free_bounces(struct mmblk_queue *q)
+{
+	unsigned int i;
+
+	for (i = 0; i < MMBLK_DEPTH; i++) {
+		if (!q->tag[i].bounce)
+			continue;
+		fido_pages_free(q->tag[i].bounce);
+		q->tag[i].bounce = NULL;
+	}
+}
+
+static int mmblk_client_up(struct mmblk_service *service)
+{
+	struct mmblk_client *client = to_mmblk_client(service);
+	struct mmblk_queue *q;
+	unsigned int i;
+
+	for (i = 0; i < service->nr_queues; i++) {
+		q = client->queue[i];
+		mmblk_free_bounces(q);
+		q->chan = fido_chan(service->fdev, i);
+		fido_chan_set_priv(q->chan, q);
+	}
+	return 0;
+}
+
+static void mmblk_requeue_all(struct mmblk_queue *q)
+{
+	struct mmblk_tag *t;
+	struct request *rq;
+
+	for (t = q->tag; t < q->tag + MMBLK_DEPTH; t++) {
+		rq = t->rq;
+		if (!rq)
+			continue;
+		t->rq = NULL;
+		mmblk_stat_inc(&q->stats, MMBLK_STAT_REQUEUES);
+		blk_mq_requeue_request(rq, false);
+	}
+}
+
+static void mmblk_client_down(struct mmblk_service *service)
+{
+	struct mmblk_client *client = to_mmblk_client(service);
+	unsigned int i;
+
+	/* No events come any more; after this nobody completes or configures */
+	for (i = 0; i < service->nr_queues; i++)
+		tasklet_kill(&client->queue[i]->bh);
+
+	/* Waits for queue_rq, which does not sleep; then nobody submits */
+	if (client->running)
+		blk_mq_quiesce_queue(client->disk->queue);
+	client->running = false;
+
+	for (i = 0; i < service->nr_queues; i++)
+		mmblk_requeue_all(client->queue[i]);
+}
+
+static const struct mmblk_stats *
+mmblk_client_stats(struct mmblk_service *service, unsigned int queue)
+{
+	return &to_mmblk_client(service)->queue[queue]->stats;
+}
+
+static int mmblk_client_params(struct mmblk_client *client,
+			       struct fido_device *fdev)
+{
+	char *serial = fido_param(fdev, "serial");
+	int err = 0;
+
+	if (serial && strscpy(client->serial, serial,
+			      sizeof(client->serial)) < 0) {
+		err = -EINVAL;
+		fido_error(fdev, err, "serial is longer than %u characters",
+			   MMBLK_SERIAL_LEN);
+	}
+	kfree(serial);
+	return err;
+}
+
+static struct mmblk_service *mmblk_client_create(struct fido_device *fdev,
+						 unsigned int nr_queues)
+{
+	struct mmblk_client *client = kzalloc(sizeof(*client), GFP_KERNEL);
+	int err;
+
+	if (!client)
+		return ERR_PTR(-ENOMEM);
+	client->service.fdev = fdev;
+	client->service.nr_queues = nr_queues;
+	spin_lock_init(&client->lock);
+	INIT_WORK(&client->work, mmblk_disk_work);
+
+	err = mmblk_client_params(client, fdev);
+	if (err)
+		goto err_free;
+	err = mmblk_queues_alloc(client, nr_queues);
+	if (err)
+		goto err_free;
+	client->index = ida_alloc(&mmblk_index, GFP_KERNEL);
+	if (client->index < 0) {
+		err = client->index;
+		goto err_queues;
+	}
+	err = mmblk_disk_create(client);
+	if (err)
+		goto err_index;
+	return &client->service;
+
+err_index:
+	ida_free(&mmblk_index, client->index);
+err_queues:
+	mmblk_queues_free(client, nr_queues);
+err_free:
+	kfree(client);
+	return ERR_PTR(err);
+}
+
+/**
+ * mmblk_client_free - free what the disk's last user still needed
+ * @client: client, its queues freed
+ */
+void mmblk_client_free(struct mmblk_client *client)
+{
+	ida_free(&mmblk_index, client->index);
+	kfree(client);
+}
+
+static void mmblk_client_destroy(struct mmblk_service *service)
+{
+	struct mmblk_client *client = to_mmblk_client(service);
+
+	/* From now on queue_rq fails everything, without a look at a channel */
+	WRITE_ONCE(client->dead, true);
+	mmblk_client_run(client);
+	/* add_disk() may be waiting for requests: they have just been failed */
+	cancel_work_sync(&client->work);
+
+	mmblk_disk_remove(client);
+	mmblk_queues_free(client, service->nr_queues);
+	mmblk_disk_put(client);
+}
+
+const struct mmblk_role mmblk_client_role = {
+	.name = "client",
+	.hold = FIDO_HOLD_NONE,
+	.create = mmblk_client_create,
+	.destroy = mmblk_client_destroy,
+	.up = mmblk_client_up,
+	.down = mmblk_client_down,
+	.event = mmblk_client_event,
+	.stats = mmblk_client_stats,
+};

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Client: a blk-mq disk whose requests are answered by the peer.
+ */
+#ifndef MMBLK_CLIENT_H
+#define MMBLK_CLIENT_H
+
+#include <linux/blk-mq.h>
+#include <linux/interrupt.h>
+#include <linux/spinlock.h>
+#include <linux/workqueue.h>
+
+#include "mmblk.h"
+
+struct gendisk;
+struct mmblk_client;
+
+/* Completions that are handled before the slots are given back */
+#define MMBLK_BATCH	32
+
+/**
+ * struct mmblk_tag - what is in flight under a tag: our own record, which the
+ *	peer's completion is checked against
+ * @rq: the request, NULL if there is none. Set in queue_rq with @lock of the
+ *	queue held, cleared by the completion; or by ->down(), after both have
+ *	been stopped.
+ * @op: enum mmblk_op
+ * @bytes: data expected with the completion
+ * @bounce: copy of the data where the peer cannot read the request's own
+ *	pages. Survives ->down(): the peer may read it until it has gone down,
+ *	too.
+ */
+struct mmblk_tag {
+	struct request *rq;
+	u8 op;
+	u32 bytes;
+	struct fido_pages *bounce;
+};
+
+/**
+ * struct mmblk_queue - a hardware queue
+ * @client: its disk
+ * @index: number
+ * @chan: its channel, valid between ->up() and ->down()
+ * @lock: serializes the tx functions of @chan
+ * @lists: for each tag a page for a list of segments
+ * @bh: handles completions
+ * @worked: @bh found something to do since the last acknowledged event
+ * @stats: counters
+ * @tag: what is in flight
+ * @nr_done: entries of @done and @status
+ * @done: requests to be ended when the batch is complete
+ * @status: the same
+ * @msg: private copy of the message in work
+ */
+struct mmblk_queue {
+	struct mmblk_client *client;
+	unsigned int index;
+	struct fido_chan *chan;
+	spinlock_t lock;	/* tx of @chan */
+	struct fido_pages *lists;
+	struct tasklet_struct bh;
+	bool worked;
+	struct mmblk_stats stats;
+	struct mmblk_tag tag[MMBLK_DEPTH];
+	unsigned int nr_done;
+	struct request *done[MMBLK_BATCH];
+	blk_status_t status[MMBLK_BATCH];
+	u8 msg[MMBLK_MSG_SIZE] __aligned(8);
+};
+
+/**
+ * struct mmblk_client - a disk
+ * @service: head; not valid any more when @dead
+ * @set: tags
+ * @disk: the disk; frees this structure with its last user, once it was added
+ * @index: number in the name
+ * @serial: identity, possibly empty
+ * @dead: the service has been removed, requests fail. Never reset.
+ * @running: requests are dispatched. Changed by ->down() and by the first
+ *	configuration after ->up(), which exclude each other.
+ * @added: add_disk() succeeded; belongs to @work
+ * @lock: guards @config and @has_config
+ * @config: latest from the server, checked
+ * @has_config: there is one
+ * @refused: the latest one was of another kind of disk
+ * @work: carries the configuration over to the disk, adds it first
+ * @applied: what @work has carried over
+ * @queue: hardware queues
+ */
+struct mmblk_client {
+	struct mmblk_service service;
+	struct blk_mq_tag_set set;
+	struct gendisk *disk;
+	int index;
+	char serial[MMBLK_SERIAL_LEN + 1];
+	bool dead;
+	bool running;
+	bool added;
+	spinlock_t lock;	/* @config, @has_config */
+	struct mmblk_config config;
+	bool has_config;
+	bool refused;
+	struct work_struct work;
+	struct mmblk_config applied;
+	struct mmblk_queue **queue;
+};
+
+#define to_mmblk_client(s) container_of(s, struct mmblk_client, service)
+
+/* client.c */
+void mmblk_client_configure(struct mmblk_client *client,
+			    const struct mmblk_config *config);
+void mmblk_client_free(struct mmblk_client *client);
+
+/* disk.c */
+int mmblk_disk_create(struct mmblk_client *client);
+void mmblk_disk_remove(struct mmblk_client *client);
+void mmblk_disk_put(struct mmblk_client *client);
+void mmblk_disk_work(struct work_struct *work);
+
+/* submit.c */
+blk_status_t mmblk_queue_rq(struct blk_mq_hw_ctx *hctx,
+			    const struct blk_mq_queue_data *bd);
+void mmblk_commit_rqs(struct blk_mq_hw_ctx *hctx);
+
+/* complete.c */
+void mmblk_complete_bh(struct tasklet_struct *bh);
+
+#endif /* MMBLK_CLIENT_H */

@@ -1,0 +1,299 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Client: the server's messages end requests.
+ *
+ * Runs as a tasklet: the event is a hard interrupt, which must not copy data,
+ * and a thread would cost two context switches for each completion that the
+ * submitter waits for. What one run may do is bounded in messages and in
+ * bytes; then others get their turn, or ksoftirqd takes over.
+ */
+#include <linux/blk-mq.h>
+#include <linux/highmem.h>
+#include <linux/mm.h>
+#include <linux/rcupdate.h>
+#include <linux/sizes.h>
+#include <linux/string.h>
+
+#include "client.h"
+#include "status.h"
+
+#define MMBLK_RUN_BYTES		SZ_1M
+
+/*
+ * Where the data of a READ comes from: segments of the server, piece by piece.
+ * All that it holds was checked when it was filled.
+ */
+struct mmblk_source {
+	struct fido_chan *chan;
+	const struct fido_seg *seg;	/* private copies, and the next one */
+	unsigned int nr;
+	const void *data;		/* the current piece */
+	u32 left;
+	u64 addr;			/* what follows in the current segment */
+	u32 seg_left;
+};
+
+/* RCU read section: pages of a third domain stay that long */
+static int mmblk_source_next(struct mmblk_source *src)
+{
+	struct fido_run run;
+	int err;
+
+	if (!src->seg_left) {
+		if (!src->nr)
+			return -EPROTO;
+		src->addr = src->seg->addr;
+		src->seg_left = src->seg->len;
+		src->seg++;
+		src->nr--;
+	}
+	err = fido_resolve(src->chan, src->addr, src->seg_left, &run);
+	if (err)
+		return err;
+	src->data = page_address(run.page) + run.offset;
+	src->left = run.len;
+	src->addr += run.len;
+	src->seg_left -= run.len;
+	return 0;
+}
+
+static int mmblk_copy_piece(struct mmblk_source *src, struct bio_vec *bv)
+{
+	u32 n, done;
+	int err;
+
+	for (done = 0; done < bv->bv_len; done += n) {
+		if (!src->left) {
+			err = mmblk_source_next(src);
+			if (err)
+				return err;
+		}
+		n = min(bv->bv_len - done, src->left);
+		memcpy_to_page(bv->bv_page, bv->bv_offset + done, src->data, n);
+		src->data += n;
+		src->left -= n;
+	}
+	return 0;
+}
+
+/* The copy that remains: the server cannot write into our pages. */
+static int mmblk_copy_data(struct request *rq, struct mmblk_source *src)
+{
+	struct req_iterator iter;
+	struct bio_vec bv;
+	int err = 0;
+
+	rcu_read_lock();
+	rq_for_each_segment(bv, rq, iter) {
+		err = mmblk_copy_piece(src, &bv);
+		if (err)
+			break;
+	}
+	rcu_read_unlock();
+	return err;
+}
+
+static bool mmblk_segs_sum_is(const struct fido_seg *seg, unsigned int nr,
+			      u32 bytes)
+{
+	u64 sum = 0;
+	unsigned int i;
+
+	for (i = 0; i < nr; i++) {
+		if (!seg[i].len)
+			return false;
+		sum += seg[i].len;
+	}
+	return sum == bytes;
+}
+
+/*
+ * Get private copies of the segments: those in the message are, those of a
+ * list go to the page of the tag, which no READ needs.
+ */
+static const struct fido_seg *mmblk_get_segs(struct mmblk_queue *q,
+					     const struct mmblk_done *done,
+					     unsigned int inline_segs)
+{
+	struct fido_seg *list = page_address(q->lists->page[done->tag]);
+	u32 size = done->nr_segs * sizeof(*list);
+
+	if (done->nr_segs <= MMBLK_DONE_SEGS)
+		return inline_segs == done->nr_segs ? done->seg : NULL;
+	if (done->nr_segs > MMBLK_MAX_SEGS || inline_segs != 1 ||
+	    done->seg[0].len != size)
+		return NULL;
+	if (fido_read(q->chan, done->seg[0].addr, list, size))
+		return NULL;
+	return list;
+}
+
+/* Returns why the channel has to be broken, NULL if all is well. */
+static const char *mmblk_take_data(struct mmblk_queue *q,
+				   const struct mmblk_done *done,
+				   unsigned int inline_segs, struct request *rq)
+{
+	struct mmblk_source src = {
+		.chan = q->chan,
+		.nr = done->nr_segs,
+	};
+
+	src.seg = mmblk_get_segs(q, done, inline_segs);
+	if (!src.seg || !mmblk_segs_sum_is(src.seg, src.nr, done->bytes))
+		return "mmblk: completion with invalid segments";
+	if (mmblk_copy_data(rq, &src))
+		return "mmblk: completion with unreadable data";
+	mmblk_stat_add(&q->stats, MMBLK_STAT_READ_BYTES, done->bytes);
+	return NULL;
+}
+
+/*
+ * Look at a completion, which is a private copy, in the light of our own
+ * record of the request. Returns why it makes no sense, NULL if it does.
+ */
+static const char *mmblk_check_done(const struct mmblk_queue *q,
+				    const struct mmblk_done *done, u32 id)
+{
+	const struct mmblk_tag *t = &q->tag[done->tag];
+	u32 bytes = done->status == MMBLK_OK ? t->bytes : 0;
+
+	if (done->op != t->op)
+		return "mmblk: completion of another operation";
+	if (done->bytes != bytes)
+		return "mmblk: completion with another length";
+	if (bytes ? id == FIDO_ID_NONE : id != FIDO_ID_NONE)
+		return "mmblk: completion with a wrong id";
+	if (!bytes && done->nr_segs)
+		return "mmblk: completion with segments, but no data";
+	return NULL;
+}
+
+static void mmblk_finish(struct mmblk_queue *q, struct mmblk_tag *t,
+			 struct request *rq, u8 code)
+{
+	WRITE_ONCE(t->rq, NULL);
+	if (t->bounce)
+		fido_pages_free(t->bounce);
+	t->bounce = NULL;
+
+	mmblk_stat_inc(&q->stats, MMBLK_STAT_COMPLETIONS);
+	if (code != MMBLK_OK)
+		mmblk_stat_inc(&q->stats, MMBLK_STAT_ERRORS);
+	q->status[q->nr_done] = mmblk_status_from_wire(code);
+	q->done[q->nr_done++] = rq;
+}
+
+static const char *mmblk_handle_done(struct mmblk_queue *q, u32 len, u32 id)
+{
+	const struct mmblk_done *done = (const void *)q->msg;
+	unsigned int inline_segs;
+	struct request *rq;
+	const char *why;
+
+	if (len < sizeof(*done) ||
+	    (len - sizeof(*done)) % sizeof(struct fido_seg))
+		return "mmblk: completion of a wrong size";
+	inline_segs = (len - sizeof(*done)) / sizeof(struct fido_seg);
+	if (done->tag >= MMBLK_DEPTH)
+		return "mmblk: completion with a tag out of range";
+	/* pairs with the barriers around the rings: the request was sent */
+	rq = READ_ONCE(q->tag[done->tag].rq);
+	if (!rq)
+		return "mmblk: completion with a tag that is not in flight";
+
+	why = mmblk_check_done(q, done, id);
+	if (!why && done->bytes)
+		why = mmblk_take_data(q, done, inline_segs, rq);
+	if (why)
+		return why;
+	if (id != FIDO_ID_NONE)
+		fido_rx_release(q->chan, id);
+	mmblk_finish(q, &q->tag[done->tag], rq, done->status);
+	return NULL;
+}
+
+static const char *mmblk_handle_config(struct mmblk_queue *q, u32 len, u32 id)
+{
+	if (q->index || len != sizeof(struct mmblk_config) ||
+	    id != FIDO_ID_NONE)
+		return "mmblk: configuration where none belongs";
+	mmblk_client_configure(q->client, (const void *)q->msg);
+	return NULL;
+}
+
+/* The message in @msg, a private copy of @len bytes */
+static void mmblk_handle(struct mmblk_queue *q, u32 len, u32 id)
+{
+	const char *why = "mmblk: unknown message";
+
+	if (len && q->msg[0] == MMBLK_KIND_DONE)
+		why = mmblk_handle_done(q, len, id);
+	else if (len && q->msg[0] == MMBLK_KIND_CONFIG)
+		why = mmblk_handle_config(q, len, id);
+	if (why)
+		fido_chan_break(q->chan, why);
+}
+
+/* Bytes that were copied so far */
+static u64 mmblk_copied(const struct mmblk_queue *q)
+{
+	return q->stats.value[MMBLK_STAT_READ_BYTES];
+}
+
+/* Returns how many messages were handled. */
+static unsigned int mmblk_pull(struct mmblk_queue *q, u64 until)
+{
+	unsigned int n;
+	u32 id;
+	int len;
+
+	for (n = 0; n < MMBLK_BATCH && mmblk_copied(q) < until; n++) {
+		len = fido_rx_pull(q->chan, q->msg, sizeof(q->msg), &id);
+		if (len < 0)
+			break;
+		mmblk_handle(q, len, id);
+	}
+	return n;
+}
+
+/*
+ * First give back slots and memory, then end the requests: whoever sends the
+ * next request finds room, and the server what it needs to answer it.
+ */
+static void mmblk_end_batch(struct mmblk_queue *q)
+{
+	unsigned int i;
+
+	fido_rx_done(q->chan);
+	fido_rx_release_publish(q->chan);
+	for (i = 0; i < q->nr_done; i++)
+		blk_mq_end_request(q->done[i], q->status[i]);
+	q->nr_done = 0;
+}
+
+/**
+ * mmblk_complete_bh - handle what the server has sent
+ * @bh: @bh of the queue
+ */
+void mmblk_complete_bh(struct tasklet_struct *bh)
+{
+	struct mmblk_queue *q = container_of(bh, struct mmblk_queue, bh);
+	u64 until = mmblk_copied(q) + MMBLK_RUN_BYTES;
+	unsigned int n;
+
+	n = mmblk_pull(q, until);
+	mmblk_end_batch(q);
+	mmblk_stat_inc(&q->stats, MMBLK_STAT_RUNS);
+	q->worked |= n;
+
+	/* nothing is pulled any more, ->down() comes */
+	if (fido_chan_broken(q->chan))
+		return;
+	if (n == MMBLK_BATCH || mmblk_copied(q) >= until ||
+	    fido_rx_arm(q->chan, 1)) {
+		tasklet_schedule(bh);
+		return;
+	}
+	fido_chan_ack(q->chan, !q->worked);
+	q->worked = false;
+}

@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Client: the disk, from the block layer's point of view.
+ */
+#include <linux/blkdev.h>
+#include <linux/device.h>
+#include <linux/string.h>
+#include <linux/sysfs.h>
+
+#include "client.h"
+#include "compat_block.h"
+
+/* Attributes of the disk, for udev's names by serial number */
+
+static ssize_t serial_show(struct device *dev, struct device_attribute *attr,
+			   char *buf)
+{
+	struct mmblk_client *client = dev_to_disk(dev)->private_data;
+
+	return sysfs_emit(buf, "%s\n", client->serial);
+}
+static DEVICE_ATTR_RO(serial);
+
+static struct attribute *mmblk_disk_attrs[] = {
+	&dev_attr_serial.attr,
+	NULL,
+};
+
+static const struct attribute_group mmblk_disk_group = {
+	.attrs = mmblk_disk_attrs,
+};
+
+static const struct attribute_group *mmblk_disk_groups[] = {
+	&mmblk_disk_group,
+	NULL,
+};
+
+static void mmblk_free_disk(struct gendisk *disk)
+{
+	mmblk_client_free(disk->private_data);
+}
+
+static const struct block_device_operations mmblk_fops = {
+	.owner = THIS_MODULE,
+	.free_disk = mmblk_free_disk,
+};
+
+/*
+ * The server cannot be made to stop reading a request's pages, and while the
+ * link is down there is nobody to ask: requests wait. What ends the wait is
+ * the completion, the reconnect, or the removal of the service.
+ */
+static enum blk_eh_timer_return mmblk_timeout(struct request *rq)
+{
+	return BLK_EH_RESET_TIMER;
+}
+
+static int mmblk_init_hctx(struct blk_mq_hw_ctx *hctx, void *data,
+			   unsigned int index)
+{
+	struct mmblk_client *client = data;
+
+	hctx->driver_data = client->queue[index];
+	return 0;
+}
+
+static const struct blk_mq_ops mmblk_mq_ops = {
+	.queue_rq = mmblk_queue_rq,
+	.commit_rqs = mmblk_commit_rqs,
+	.timeout = mmblk_timeout,
+	.init_hctx = mmblk_init_hctx,
+};
+
+static int mmblk_alloc_tag_set(struct mmblk_client *client)
+{
+	client->set = (struct blk_mq_tag_set){
+		.ops = &mmblk_mq_ops,
+		.nr_hw_queues = client->service.nr_queues,
+		.queue_depth = MMBLK_DEPTH,
+		.numa_node = NUMA_NO_NODE,
+		.flags = COMPAT_MQ_FLAGS,
+		.driver_data = client,
+	};
+	return blk_mq_alloc_tag_set(&client->set);
+}
+
+/**
+ * mmblk_disk_create - allocate the disk, not visible and with queues quiesced
+ * @client: client with its queues
+ *
+ * Return: 0 or an error.
+ */
+int mmblk_disk_create(struct mmblk_client *client)
+{
+	struct gendisk *disk;
+	int err;
+
+	err = mmblk_alloc_tag_set(client);
+	if (err)
+		return err;
+	disk = compat_disk_alloc(&client->set, client);
+	if (IS_ERR(disk)) {
+		blk_mq_free_tag_set(&client->set);
+		return PTR_ERR(disk);
+	}
+	disk->fops = &mmblk_fops;
+	disk->private_data = client;
+	snprintf(disk->disk_name, sizeof(disk->disk_name), "mmblk%d",
+		 client->index);
+	client->disk = disk;
+	blk_mq_quiesce_queue(disk->queue);
+	return 0;
+}
+
+/**
+ * mmblk_disk_remove - end of service: nobody gets at the disk any more
+ * @client: client, dead, its work cancelled
+ */
+void mmblk_disk_remove(struct mmblk_client *client)
+{
+	if (!client->added)
+		return;
+	blk_mark_disk_dead(client->disk);
+	del_gendisk(client->disk);
+	blk_mq_free_tag_set(&client->set);
+}
+
+/**
+ * mmblk_disk_put - drop the disk, which frees the client with its last user
+ * @client: client; gone when this returns, or soon after
+ */
+void mmblk_disk_put(struct mmblk_client *client)
+{
+	if (client->added) {
+		put_disk(client->disk);
+		return;
+	}
+	/* a disk that was never added needs its tags here, has no users */
+	put_disk(client->disk);
+	blk_mq_free_tag_set(&client->set);
+	mmblk_client_free(client);
+}
+
+static int mmblk_disk_limits(struct mmblk_client *client,
+			     const struct mmblk_config *c)
+{
+	struct compat_disk_limits limits = {
+		.logical_block_size = c->logical_block_size,
+		.physical_block_size = c->physical_block_size,
+		.alignment_offset = c->alignment_offset,
+		.io_min = c->io_min,
+		.io_opt = c->io_opt,
+		.dma_alignment = MMBLK_SECTOR_SIZE - 1,
+		.max_hw_sectors = c->max_bytes >> SECTOR_SHIFT,
+		.max_segments = MMBLK_MAX_SEGS,
+		.max_segment_size = MMBLK_MAX_BYTES,
+		.max_discard_sectors = c->discard_sectors,
+		.discard_granularity = c->discard_granularity,
+		.discard_alignment = c->discard_alignment,
+		.max_write_zeroes_sectors = c->write_zeroes_sectors,
+		.write_cache = c->flags & MMBLK_C_WRITE_CACHE,
+		.fua = c->flags & MMBLK_C_FUA,
+		.rotational = c->flags & MMBLK_C_ROTATIONAL,
+		.stable_writes = c->flags & MMBLK_C_STABLE_WRITES,
+	};
+
+	return compat_disk_set_limits(client->disk, &limits);
+}
+
+/* Do two configurations differ in more than size and read-only flag? */
+static bool mmblk_limits_differ(const struct mmblk_config *a,
+				const struct mmblk_config *b)
+{
+	struct mmblk_config x = *a;
+
+	x.sectors = b->sectors;
+	x.flags ^= (x.flags ^ b->flags) & MMBLK_C_READ_ONLY;
+	return memcmp(&x, b, sizeof(x));
+}
+
+static int mmblk_disk_apply(struct mmblk_client *client,
+			    const struct mmblk_config *c)
+{
+	bool read_only = c->flags & MMBLK_C_READ_ONLY;
+	int err = 0;
+
+	if (mmblk_limits_differ(&client->applied, c))
+		err = mmblk_disk_limits(client, c);
+	if (err) {
+		fido_error(client->service.fdev, err,
+			   "the server's limits cannot be used");
+		return err;
+	}
+	if (get_disk_ro(client->disk) != read_only)
+		set_disk_ro(client->disk, read_only);
+	set_capacity_and_notify(client->disk, c->sectors);
+	client->applied = *c;
+	return 0;
+}
+
+static void mmblk_disk_add(struct mmblk_client *client)
+{
+	struct fido_device *fdev = client->service.fdev;
+	int err;
+
+	err = device_add_disk(&fdev->dev, client->disk, mmblk_disk_groups);
+	if (err) {
+		fido_error(fdev, err, "cannot add disk %s",
+			   client->disk->disk_name);
+		return;
+	}
+	client->added = true;
+}
+
+/**
+ * mmblk_disk_work - carry the server's configuration over to the disk
+ * @work: @work of the client
+ *
+ * The block layer reads the partition table here, and can wait for requests
+ * in flight: all this may take as long as the link is down. Therefore ->up()
+ * and ->down() never wait for this work.
+ */
+void mmblk_disk_work(struct work_struct *work)
+{
+	struct mmblk_client *client = container_of(work, struct mmblk_client,
+						   work);
+	struct fido_device *fdev = client->service.fdev;
+	struct mmblk_config c;
+
+	if (READ_ONCE(client->refused)) {
+		fido_error(fdev, -EINVAL,
+			   "the logical block size changed, %s waits",
+			   client->disk->disk_name);
+		return;
+	}
+	spin_lock_bh(&client->lock);
+	c = client->config;
+	spin_unlock_bh(&client->lock);
+
+	if (mmblk_disk_apply(client, &c))
+		return;
+	if (!client->added)
+		mmblk_disk_add(client);
+	fido_report(fdev, "disk", "%s", client->disk->disk_name);
+	fido_report(fdev, "sectors", "%llu", c.sectors);
+}

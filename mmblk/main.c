@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * mmblk: block devices over fido. A service is a client, which makes a disk of
+ * it, or a server, which has the device behind.
+ */
+#include <linux/build_bug.h>
+#include <linux/err.h>
+#include <linux/module.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+#include <linux/sysfs.h>
+
+#include "mmblk.h"
+
+/* The layout is the protocol: it must not change by accident. */
+static void __maybe_unused mmblk_check_layout(void)
+{
+	BUILD_BUG_ON(sizeof(struct mmblk_request) != 24);
+	BUILD_BUG_ON(offsetof(struct mmblk_request, tag) != 2);
+	BUILD_BUG_ON(offsetof(struct mmblk_request, nr_segs) != 4);
+	BUILD_BUG_ON(offsetof(struct mmblk_request, sector) != 8);
+	BUILD_BUG_ON(offsetof(struct mmblk_request, bytes) != 16);
+	BUILD_BUG_ON(offsetof(struct mmblk_request, seg) != 24);
+	BUILD_BUG_ON(MMBLK_REQUEST_SEGS != 30);
+	BUILD_BUG_ON(sizeof(struct mmblk_done) != 16);
+	BUILD_BUG_ON(offsetof(struct mmblk_done, tag) != 2);
+	BUILD_BUG_ON(offsetof(struct mmblk_done, status) != 4);
+	BUILD_BUG_ON(offsetof(struct mmblk_done, nr_segs) != 6);
+	BUILD_BUG_ON(offsetof(struct mmblk_done, bytes) != 8);
+	BUILD_BUG_ON(offsetof(struct mmblk_done, seg) != 16);
+	BUILD_BUG_ON(MMBLK_DONE_SEGS != 30);
+	BUILD_BUG_ON(sizeof(struct mmblk_config) != 56);
+	BUILD_BUG_ON(offsetof(struct mmblk_config, flags) != 2);
+	BUILD_BUG_ON(offsetof(struct mmblk_config, max_bytes) != 4);
+	BUILD_BUG_ON(offsetof(struct mmblk_config, sectors) != 8);
+	BUILD_BUG_ON(offsetof(struct mmblk_config, logical_block_size) != 16);
+	BUILD_BUG_ON(offsetof(struct mmblk_config, write_zeroes_sectors) != 48);
+	BUILD_BUG_ON(MMBLK_MAX_SEGS * sizeof(struct fido_seg) !=
+		     FIDO_PAGE_SIZE);
+	BUILD_BUG_ON(MMBLK_MAX_BYTES / FIDO_PAGE_SIZE > MMBLK_MAX_SEGS);
+	BUILD_BUG_ON(2 * MMBLK_DEPTH > MMBLK_NR_SLOTS);
+	BUILD_BUG_ON(MMBLK_DEPTH > MMBLK_NR_IDS);
+}
+
+static const struct mmblk_role *mmblk_find_role(struct fido_device *fdev)
+{
+	const struct mmblk_role *role = NULL;
+	char *name = fido_param(fdev, "role");
+
+	if (!name)
+		fido_error(fdev, -ENOENT, "no parameter \"role\"");
+	else if (!strcmp(name, mmblk_client_role.name))
+		role = &mmblk_client_role;
+	else if (!strcmp(name, mmblk_server_role.name))
+		role = &mmblk_server_role;
+	else
+		fido_error(fdev, -EINVAL,
+			   "role \"%s\" is neither client nor server", name);
+	kfree(name);
+	return role;
+}
+
+static int mmblk_nr_queues(struct fido_device *fdev, unsigned int *nr)
+{
+	int err;
+
+	*nr = 1;
+	err = fido_param_uint(fdev, "queues", nr);
+	if (err == -ENOENT)
+		return 0;
+	if (err || !*nr || *nr > FIDO_MAX_CHANNELS) {
+		fido_error(fdev, -EINVAL, "queues must be 1 to %u",
+			   FIDO_MAX_CHANNELS);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+static int mmblk_enable(struct mmblk_service *service)
+{
+	struct fido_service_config config = {
+		.nr_channels = service->nr_queues,
+		.nr_slots = MMBLK_NR_SLOTS,
+		.slot_size = MMBLK_SLOT_SIZE,
+		.nr_ids = MMBLK_NR_IDS,
+		.hold = service->role->hold,
+		.event = service->role->event,
+	};
+
+	return fido_enable(service->fdev, &config);
+}
+
+static int mmblk_probe(struct fido_device *fdev)
+{
+	const struct mmblk_role *role = mmblk_find_role(fdev);
+	struct mmblk_service *service;
+	unsigned int nr_queues;
+	int err;
+
+	if (!role)
+		return -EINVAL;
+	err = mmblk_nr_queues(fdev, &nr_queues);
+	if (err)
+		return err;
+
+	service = role->create(fdev, nr_queues);
+	if (IS_ERR(service))
+		return PTR_ERR(service);
+	service->fdev = fdev;
+	service->role = role;
+	service->nr_queues = nr_queues;
+	mutex_init(&service->lock);
+	fido_set_drvdata(fdev, service);
+
+	err = mmblk_enable(service);
+	if (err) {
+		fido_error(fdev, err, "cannot enable the service");
+		role->destroy(service);
+	}
+	return err;
+}
+
+static void mmblk_remove(struct fido_device *fdev)
+{
+	struct mmblk_service *service = fido_get_drvdata(fdev);
+
+	fido_disable(fdev);
+	service->role->destroy(service);
+}
+
+static int mmblk_up(struct fido_device *fdev)
+{
+	struct mmblk_service *service = fido_get_drvdata(fdev);
+	int err;
+
+	err = service->role->up(service);
+	if (err)
+		return err;
+	mutex_lock(&service->lock);
+	service->up = true;
+	mutex_unlock(&service->lock);
+	return 0;
+}
+
+/* The channels' counters go with the channels: keep the sums. */
+static void mmblk_keep_stats(struct mmblk_service *service)
+{
+	struct fido_chan_stats now, *sum = &service->before;
+	unsigned int i;
+
+	for (i = 0; i < service->nr_queues; i++) {
+		fido_chan_get_stats(fido_chan(service->fdev, i), &now);
+		sum->sent += now.sent;
+		sum->received += now.received;
+		sum->released += now.released;
+		sum->reaped += now.reaped;
+		sum->signals += now.signals;
+		sum->events += now.events;
+	}
+}
+
+static void mmblk_down(struct fido_device *fdev)
+{
+	struct mmblk_service *service = fido_get_drvdata(fdev);
+
+	service->role->down(service);
+	mutex_lock(&service->lock);
+	mmblk_keep_stats(service);
+	service->up = false;
+	mutex_unlock(&service->lock);
+}
+
+static ssize_t role_show(struct device *dev, struct device_attribute *attr,
+			 char *buf)
+{
+	struct mmblk_service *service = dev_get_drvdata(dev);
+
+	return sysfs_emit(buf, "%s\n", service->role->name);
+}
+static DEVICE_ATTR_RO(role);
+
+static struct attribute *mmblk_attrs[] = {
+	&dev_attr_role.attr,
+	NULL,
+};
+
+static const struct attribute_group mmblk_group = {
+	.attrs = mmblk_attrs,
+};
+
+static const struct attribute_group *mmblk_groups[] = {
+	&mmblk_group,
+	&mmblk_stats_group,
+	NULL,
+};
+
+static struct fido_driver mmblk_driver = {
+	.type = "mmblk",
+	.probe = mmblk_probe,
+	.remove = mmblk_remove,
+	.up = mmblk_up,
+	.down = mmblk_down,
+	.driver = {
+		.name = "mmblk",
+		.dev_groups = mmblk_groups,
+	},
+};
+module_fido_driver(mmblk_driver);
+
+MODULE_DESCRIPTION("Block devices of other VMs, read and written by pointer");
+MODULE_LICENSE("GPL");
+MODULE_ALIAS_FIDO("mmblk");

@@ -1,0 +1,499 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Server: a lane, which is a thread that takes the requests of one channel and
+ * submits them, and whoever the device completes them in, who sends the
+ * results. What the thread itself completes (ramdisks do so in submission, and
+ * so do refusals) is sent in one go at the end of a batch; what an interrupt
+ * completes is sent at once, without waking the thread.
+ */
+#include <linux/blkdev.h>
+#include <linux/kthread.h>
+#include <linux/mm.h>
+#include <linux/preempt.h>
+#include <linux/sched.h>
+
+#include "segs.h"
+#include "server.h"
+#include "status.h"
+
+/* Sending: @tx_lock is held */
+
+static bool mmblk_send_config(struct mmblk_lane *lane)
+{
+	struct mmblk_config *slot = fido_tx_slot(lane->chan);
+
+	if (!slot)
+		return false;
+	*slot = lane->server->config;
+	fido_tx_push(lane->chan, sizeof(*slot), FIDO_ID_NONE, NULL);
+	lane->config_due = false;
+	return true;
+}
+
+/*
+ * Name the data of a READ. Small buffers do it here; for large ones the list
+ * was written when the request was taken, not with interrupts disabled.
+ * Returns the segments in the message, zero on failure.
+ */
+static unsigned int mmblk_name_data(struct mmblk_lane *lane,
+				    struct mmblk_job *job,
+				    struct mmblk_done *slot)
+{
+	struct page *list = mmblk_pool_list(job->pages);
+	struct mmblk_segs segs = { .seg = slot->seg };
+
+	if (list) {
+		segs.seg = page_address(list);
+		segs.nr = job->nr_segs;
+		slot->nr_segs = segs.nr;
+		return mmblk_segs_emit(&segs, lane->chan, list, slot->seg,
+				       MMBLK_DONE_SEGS);
+	}
+	if (mmblk_segs_add_pages(&segs, lane->chan, job->pages, job->bytes))
+		return 0;
+	slot->nr_segs = segs.nr;
+	return segs.nr;
+}
+
+static void mmblk_fill_done(struct mmblk_done *slot,
+			    const struct mmblk_job *job)
+{
+	*slot = (struct mmblk_done){
+		.kind = MMBLK_KIND_DONE,
+		.op = job->op,
+		.tag = job->tag,
+		.status = mmblk_status_to_wire(job->status),
+	};
+}
+
+static void mmblk_count_done(struct mmblk_lane *lane,
+			     const struct mmblk_done *slot)
+{
+	mmblk_stat_inc(&lane->stats, MMBLK_STAT_COMPLETIONS);
+	mmblk_stat_add(&lane->stats, MMBLK_STAT_READ_BYTES, slot->bytes);
+	if (slot->status != MMBLK_OK)
+		mmblk_stat_inc(&lane->stats, MMBLK_STAT_ERRORS);
+}
+
+/*
+ * The job is free before the message can be seen: the client may use the tag
+ * again at once.
+ */
+static void mmblk_push_done(struct mmblk_lane *lane, struct mmblk_job *job,
+			    struct mmblk_done *slot, unsigned int nr, u32 id,
+			    struct fido_pages *pages)
+{
+	mmblk_count_done(lane, slot);
+	list_del(&job->node);
+	/* pairs with the acquire in mmblk_accept(): we are done with the job */
+	smp_store_release(&job->busy, false);
+	fido_tx_push(lane->chan, struct_size(slot, seg, nr), id, pages);
+}
+
+/* A READ without error: its buffer belongs to the client until released */
+static bool mmblk_send_data(struct mmblk_lane *lane, struct mmblk_job *job,
+			    struct mmblk_done *slot)
+{
+	struct fido_pages *pages = job->pages;
+	u32 id = fido_tx_id(lane->chan);
+	unsigned int nr;
+
+	lane->no_id = id == FIDO_ID_NONE;
+	if (lane->no_id)
+		return false;
+	nr = mmblk_name_data(lane, job, slot);
+	if (!nr) {
+		fido_tx_id_cancel(lane->chan, id);
+		job->status = BLK_STS_IOERR;
+		mmblk_request_put(job);
+		/* again, without segments */
+		mmblk_fill_done(slot, job);
+		mmblk_push_done(lane, job, slot, 0, FIDO_ID_NONE, NULL);
+		return true;
+	}
+	slot->bytes = job->bytes;
+	job->pages = NULL;
+	mmblk_push_done(lane, job, slot, nr, id, pages);
+	return true;
+}
+
+static bool mmblk_send_one(struct mmblk_lane *lane, struct mmblk_job *job)
+{
+	struct mmblk_done *slot = fido_tx_slot(lane->chan);
+
+	lane->no_id = false;
+	if (!slot)
+		return false;
+	mmblk_fill_done(slot, job);
+	if (job->op == MMBLK_OP_READ && !job->status)
+		return mmblk_send_data(lane, job, slot);
+	mmblk_request_put(job);
+	mmblk_push_done(lane, job, slot, 0, FIDO_ID_NONE, NULL);
+	return true;
+}
+
+/* Send what there is room for. Returns how many messages that were. */
+static unsigned int mmblk_send(struct mmblk_lane *lane)
+{
+	struct mmblk_job *job, *next;
+	unsigned int n = 0;
+
+	if (lane->dead)
+		return 0;
+	if (lane->config_due)
+		n += mmblk_send_config(lane);
+	list_for_each_entry_safe(job, next, &lane->done, node) {
+		if (!mmblk_send_one(lane, job))
+			break;
+		n++;
+	}
+	if (n)
+		fido_tx_publish(lane->chan);
+	return n;
+}
+
+/**
+ * mmblk_job_done - the device has completed a request, or it was refused
+ * @job: job with @status
+ *
+ * Context: any.
+ */
+void mmblk_job_done(struct mmblk_job *job)
+{
+	struct mmblk_lane *lane = job->lane;
+	unsigned long flags;
+
+	spin_lock_irqsave(&lane->tx_lock, flags);
+	list_add_tail(&job->node, &lane->done);
+	if (!(in_task() && current == lane->thread)) {
+		mmblk_send(lane);
+		/* the thread knows how to wait for room */
+		if (!lane->dead && !list_empty(&lane->done))
+			wake_up_process(lane->thread);
+	}
+	/* with the lock held: mmblk_lane_stop() frees nothing before that */
+	if (!--lane->in_service && lane->dead)
+		wake_up(&lane->idle);
+	spin_unlock_irqrestore(&lane->tx_lock, flags);
+}
+
+/* Taking: the lane's thread */
+
+/* Returns why the message is a violation, NULL if it is a request. */
+static const char *mmblk_accept(struct mmblk_lane *lane, u32 len, u32 id)
+{
+	const struct mmblk_request *r = (const void *)lane->msg;
+	struct mmblk_job *job;
+
+	if (len < sizeof(*r) || (len - sizeof(*r)) % sizeof(struct fido_seg))
+		return "mmblk: request of a wrong size";
+	if (id != FIDO_ID_NONE)
+		return "mmblk: request with an id";
+	if (r->tag >= MMBLK_DEPTH)
+		return "mmblk: request with a tag out of range";
+	job = &lane->job[r->tag];
+	/* pairs with the release in mmblk_push_done() */
+	if (smp_load_acquire(&job->busy))
+		return "mmblk: request with a tag in use";
+
+	job->busy = true;
+	job->op = r->op;
+	job->bytes = r->bytes;
+	job->status = BLK_STS_OK;
+	lane->pending = job;
+	lane->pending_segs = (len - sizeof(*r)) / sizeof(struct fido_seg);
+	return NULL;
+}
+
+static void mmblk_take_on(struct mmblk_lane *lane)
+{
+	spin_lock_irq(&lane->tx_lock);
+	lane->in_service++;
+	spin_unlock_irq(&lane->tx_lock);
+}
+
+static void mmblk_give_up(struct mmblk_lane *lane)
+{
+	spin_lock_irq(&lane->tx_lock);
+	lane->in_service--;
+	spin_unlock_irq(&lane->tx_lock);
+}
+
+static void mmblk_refuse(struct mmblk_lane *lane, struct mmblk_job *job,
+			 u8 code)
+{
+	mmblk_stat_inc(&lane->stats, MMBLK_STAT_REFUSED);
+	job->status = mmblk_status_from_wire(code);
+	mmblk_job_done(job);
+}
+
+/* Serve the request in @msg. Returns false if it must wait for memory. */
+static bool mmblk_serve_one(struct mmblk_lane *lane)
+{
+	struct mmblk_job *job = lane->pending;
+	u8 code = mmblk_request_check(lane, lane->pending_segs);
+	int err;
+
+	mmblk_take_on(lane);
+	if (code != MMBLK_OK) {
+		lane->pending = NULL;
+		mmblk_refuse(lane, job, code);
+		return true;
+	}
+	err = mmblk_request_start(job);
+	if (err == -EAGAIN) {
+		mmblk_give_up(lane);
+		mmblk_stat_inc(&lane->stats, MMBLK_STAT_FULL);
+		return false;
+	}
+	lane->pending = NULL;
+	if (err)
+		mmblk_refuse(lane, job, MMBLK_INVAL);
+	return true;
+}
+
+/* Have a request in @msg and @pending, the one that waits or the next one. */
+static bool mmblk_pull(struct mmblk_lane *lane)
+{
+	const char *why;
+	u32 id;
+	int len;
+
+	if (lane->pending)
+		return true;
+	len = fido_rx_pull(lane->chan, lane->msg, sizeof(lane->msg), &id);
+	if (len < 0)
+		return false;
+	why = mmblk_accept(lane, len, id);
+	if (why)
+		fido_chan_break(lane->chan, why);
+	return !why;
+}
+
+static unsigned int mmblk_take(struct mmblk_lane *lane)
+{
+	struct blk_plug plug;
+	unsigned int n = 0;
+
+	blk_start_plug(&plug);
+	while (n < MMBLK_TAKE && mmblk_pull(lane) && mmblk_serve_one(lane))
+		n++;
+	blk_finish_plug(&plug);
+	fido_rx_done(lane->chan);
+	return n;
+}
+
+/* Take back the buffers that the client has copied from */
+static unsigned int mmblk_reap(struct mmblk_lane *lane)
+{
+	struct fido_pages *pages;
+	unsigned int n = 0;
+
+	while ((pages = fido_tx_reap(lane->chan))) {
+		mmblk_pool_put(&lane->pool, pages);
+		n++;
+	}
+	return n;
+}
+
+static unsigned int mmblk_send_locked(struct mmblk_lane *lane)
+{
+	unsigned int n;
+
+	spin_lock_irq(&lane->tx_lock);
+	n = mmblk_send(lane);
+	spin_unlock_irq(&lane->tx_lock);
+	return n;
+}
+
+/* Lane 0 tells the client when the device has changed, in size mostly. */
+static void mmblk_look_at_device(struct mmblk_lane *lane)
+{
+	struct mmblk_server *server = lane->server;
+	struct mmblk_config config;
+
+	if (lane->index)
+		return;
+	mmblk_backing_config(&server->backing, &config);
+	if (!memcmp(&config, &server->config, sizeof(config)))
+		return;
+	spin_lock_irq(&lane->tx_lock);
+	server->config = config;
+	lane->config_due = true;
+	spin_unlock_irq(&lane->tx_lock);
+}
+
+/* Waiting: the lane's thread */
+
+/* Ask for an event when there is something to send with, if that is missing. */
+static bool mmblk_arm_send(struct mmblk_lane *lane)
+{
+	bool ready = false;
+
+	spin_lock_irq(&lane->tx_lock);
+	if (list_empty(&lane->done) && !lane->config_due)
+		;
+	else if (lane->no_id)
+		ready = fido_tx_arm_release(lane->chan, 1);
+	else
+		ready = fido_tx_arm_space(lane->chan, 1);
+	spin_unlock_irq(&lane->tx_lock);
+	return ready;
+}
+
+/* Is there something to do, or can an event be relied on to tell? */
+static bool mmblk_arm(struct mmblk_lane *lane)
+{
+	if (fido_chan_broken(lane->chan))
+		return false;
+	if (mmblk_arm_send(lane))
+		return true;
+	if (lane->pending)
+		return fido_tx_arm_release(lane->chan, 1);
+	return fido_rx_arm(lane->chan, 1);
+}
+
+static void mmblk_ack(struct mmblk_lane *lane)
+{
+	if (!xchg(&lane->signalled, false))
+		return;
+	fido_chan_ack(lane->chan, !lane->worked);
+	lane->worked = false;
+}
+
+static long mmblk_timeout(const struct mmblk_lane *lane)
+{
+	if (lane->pending)
+		return HZ / 10;
+	return lane->index ? 10 * HZ : HZ;
+}
+
+/*
+ * Sleep until the next event, which the client's signal, an interrupt that
+ * could not send, or kthread_stop() is.
+ */
+static void mmblk_sleep(struct mmblk_lane *lane)
+{
+	bool expired = false;
+
+	set_current_state(TASK_IDLE);
+	if (!mmblk_arm(lane) && !kthread_should_stop()) {
+		mmblk_ack(lane);
+		expired = !schedule_timeout(mmblk_timeout(lane));
+	}
+	__set_current_state(TASK_RUNNING);
+	if (expired) {
+		mmblk_pool_trim(&lane->pool);
+		mmblk_look_at_device(lane);
+	}
+}
+
+static int mmblk_lane_thread(void *data)
+{
+	struct mmblk_lane *lane = data;
+	unsigned int n;
+
+	while (!kthread_should_stop()) {
+		n = mmblk_reap(lane);
+		n += mmblk_take(lane);
+		n += mmblk_send_locked(lane);
+		mmblk_stat_inc(&lane->stats, MMBLK_STAT_RUNS);
+		if (n) {
+			lane->worked = true;
+			cond_resched();
+		} else {
+			mmblk_sleep(lane);
+		}
+	}
+	return 0;
+}
+
+/**
+ * mmblk_lane_event - the client has signalled
+ * @chan: channel
+ * @priv: lane
+ */
+void mmblk_lane_event(struct fido_chan *chan, void *priv)
+{
+	struct mmblk_lane *lane = priv;
+
+	WRITE_ONCE(lane->signalled, true);
+	wake_up_process(lane->thread);
+}
+
+/**
+ * mmblk_lane_start - begin to serve
+ * @lane: lane with a channel
+ *
+ * Return: 0 or an error.
+ */
+int mmblk_lane_start(struct mmblk_lane *lane)
+{
+	struct mmblk_server *server = lane->server;
+	struct task_struct *thread;
+
+	thread = kthread_create(mmblk_lane_thread, lane, "mmblk %s/%u",
+				dev_name(&server->service.fdev->dev),
+				lane->index);
+	if (IS_ERR(thread))
+		return PTR_ERR(thread);
+	lane->thread = thread;
+	lane->dead = false;
+	lane->no_id = false;
+	lane->signalled = false;
+	lane->worked = false;
+	/* The first message of lane 0 */
+	lane->config_due = !lane->index;
+	if (!lane->index)
+		mmblk_backing_config(&server->backing, &server->config);
+	wake_up_process(thread);
+	return 0;
+}
+
+/**
+ * mmblk_lane_kill - send nothing any more
+ * @lane: lane that was started
+ */
+void mmblk_lane_kill(struct mmblk_lane *lane)
+{
+	spin_lock_irq(&lane->tx_lock);
+	lane->dead = true;
+	spin_unlock_irq(&lane->tx_lock);
+}
+
+/* Jobs that nobody will be told about */
+static void mmblk_drop_jobs(struct mmblk_lane *lane)
+{
+	struct mmblk_job *job, *next;
+
+	list_for_each_entry_safe(job, next, &lane->done, node) {
+		list_del(&job->node);
+		mmblk_request_put(job);
+		job->busy = false;
+	}
+	if (lane->pending)
+		lane->pending->busy = false;
+	lane->pending = NULL;
+}
+
+/**
+ * mmblk_lane_stop - stop to serve
+ * @lane: lane that was killed
+ *
+ * Waits for the device: until it has completed all that it was given, it may
+ * read the client's memory.
+ */
+void mmblk_lane_stop(struct mmblk_lane *lane)
+{
+	kthread_stop(lane->thread);
+	lane->thread = NULL;
+
+	spin_lock_irq(&lane->tx_lock);
+	wait_event_lock_irq(lane->idle, !lane->in_service, lane->tx_lock);
+	spin_unlock_irq(&lane->tx_lock);
+
+	mmblk_drop_jobs(lane);
+	mmblk_pool_trim(&lane->pool);
+	/* what the client has not released is freed by the core */
+	lane->pool.out = 0;
+}

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Server: answers the peer's requests from a block device.
+ */
+#ifndef MMBLK_SERVER_H
+#define MMBLK_SERVER_H
+
+#include <linux/blk_types.h>
+#include <linux/list.h>
+#include <linux/spinlock.h>
+#include <linux/wait.h>
+
+#include "backing.h"
+#include "mmblk.h"
+#include "pool.h"
+
+struct bio;
+struct mmblk_lane;
+struct mmblk_server;
+struct task_struct;
+
+/* Requests that are taken before their slots are given back */
+#define MMBLK_TAKE		32
+
+/*
+ * Runs of pages that a request's data can fall into: one for each segment, and
+ * one more for each page border where the window is not consecutive.
+ */
+#define MMBLK_MAX_RUNS \
+	(2 * MMBLK_MAX_SEGS + MMBLK_MAX_BYTES / FIDO_PAGE_SIZE)
+
+/**
+ * struct mmblk_job - a request in service
+ * @lane: its lane
+ * @node: in @done of the lane, once the device has completed it
+ * @tag: of the request, index of this structure
+ * @op: of the request
+ * @busy: the tag is in use; set by the lane's thread, cleared with @tx_lock
+ *	held when the completion is sent
+ * @bytes: length
+ * @status: result
+ * @pages: buffer from the pool: what a READ has read, or copy for a WRITE
+ * @nr_segs: segments in the list that @pages has a page for
+ * @held: pages of a third domain's memory that a reference is held on
+ * @nr_held: number of these runs
+ */
+struct mmblk_job {
+	struct mmblk_lane *lane;
+	struct list_head node;
+	u16 tag;
+	u8 op;
+	bool busy;
+	u32 bytes;
+	blk_status_t status;
+	struct fido_pages *pages;
+	unsigned int nr_segs;
+	struct fido_run *held;
+	unsigned int nr_held;
+};
+
+/**
+ * struct mmblk_lane - serves one channel
+ * @server: its server
+ * @index: number
+ * @chan: the channel, valid between ->up() and ->down()
+ * @thread: takes requests and submits them; the only one that receives and
+ *	reaps
+ * @signalled: an event has come and was not acknowledged
+ * @worked: there was something to do since the last acknowledgement
+ * @tx_lock: serializes the tx functions of @chan; guards @done, @in_service,
+ *	@dead, @no_id and @config_due. Taken in interrupts.
+ * @done: jobs that wait for their completion to be sent
+ * @in_service: jobs that the device has
+ * @dead: ->down() has begun, nothing is sent any more
+ * @no_id: @done waits for a release, not for a slot
+ * @config_due: the configuration is to be sent
+ * @idle: waits for @in_service to become zero
+ * @pending: job that waits for a buffer: nothing is taken until it got one
+ * @pending_segs: segments in its message, which is still in @msg
+ * @pool: buffers
+ * @stats: counters
+ * @msg: private copy of the request in work
+ * @list: private copy of its list of segments
+ * @run: where its data lies
+ * @nr_runs: number of runs
+ * @job: by tag
+ */
+struct mmblk_lane {
+	struct mmblk_server *server;
+	unsigned int index;
+	struct fido_chan *chan;
+	struct task_struct *thread;
+	bool signalled;
+	bool worked;
+
+	spinlock_t tx_lock;
+	struct list_head done;
+	unsigned int in_service;
+	bool dead;
+	bool no_id;
+	bool config_due;
+	wait_queue_head_t idle;
+
+	struct mmblk_job *pending;
+	unsigned int pending_segs;
+	struct mmblk_pool pool;
+	struct mmblk_stats stats;
+	u8 msg[MMBLK_MSG_SIZE] __aligned(8);
+	struct fido_seg list[MMBLK_MAX_SEGS];
+	struct fido_run run[MMBLK_MAX_RUNS];
+	unsigned int nr_runs;
+	struct mmblk_job job[MMBLK_DEPTH];
+};
+
+/**
+ * struct mmblk_server - a device that is served
+ * @service: head
+ * @backing: the device
+ * @config: what the client was told; of lane 0's thread
+ * @lane: one for each channel
+ */
+struct mmblk_server {
+	struct mmblk_service service;
+	struct mmblk_backing backing;
+	struct mmblk_config config;
+	struct mmblk_lane **lane;
+};
+
+#define to_mmblk_server(s) container_of(s, struct mmblk_server, service)
+
+/* serve.c */
+int mmblk_lane_start(struct mmblk_lane *lane);
+void mmblk_lane_kill(struct mmblk_lane *lane);
+void mmblk_lane_stop(struct mmblk_lane *lane);
+void mmblk_lane_event(struct fido_chan *chan, void *priv);
+void mmblk_job_done(struct mmblk_job *job);
+
+/* request.c */
+u8 mmblk_request_check(struct mmblk_lane *lane, unsigned int nr_inline);
+int mmblk_request_start(struct mmblk_job *job);
+void mmblk_request_put(struct mmblk_job *job);
+
+#endif /* MMBLK_SERVER_H */

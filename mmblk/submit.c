@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Client: requests become messages.
+ */
+#include <linux/blk-mq.h>
+#include <linux/highmem.h>
+#include <linux/mm.h>
+#include <linux/string.h>
+
+#include "client.h"
+#include "segs.h"
+
+static blk_status_t mmblk_fill_head(struct request *rq,
+				    struct mmblk_request *head)
+{
+	switch (req_op(rq)) {
+	case REQ_OP_READ:
+		head->op = MMBLK_OP_READ;
+		break;
+	case REQ_OP_WRITE:
+		head->op = MMBLK_OP_WRITE;
+		break;
+	case REQ_OP_FLUSH:
+		head->op = MMBLK_OP_FLUSH;
+		break;
+	case REQ_OP_DISCARD:
+		head->op = MMBLK_OP_DISCARD;
+		break;
+	case REQ_OP_WRITE_ZEROES:
+		head->op = MMBLK_OP_WRITE_ZEROES;
+		break;
+	default:
+		return BLK_STS_NOTSUPP;
+	}
+	head->tag = rq->tag;
+	if (head->op == MMBLK_OP_FLUSH)
+		return BLK_STS_OK;
+
+	head->sector = blk_rq_pos(rq);
+	head->bytes = blk_rq_bytes(rq);
+	if (head->op == MMBLK_OP_WRITE && rq->cmd_flags & REQ_FUA)
+		head->flags |= MMBLK_F_FUA;
+	if (head->op == MMBLK_OP_WRITE_ZEROES && rq->cmd_flags & REQ_NOUNMAP)
+		head->flags |= MMBLK_F_NOUNMAP;
+	return BLK_STS_OK;
+}
+
+/* The pages of the request as they are */
+static int mmblk_map(struct mmblk_queue *q, struct request *rq,
+		     struct mmblk_segs *segs)
+{
+	struct req_iterator iter;
+	struct bio_vec bv;
+	int err;
+
+	rq_for_each_bvec(bv, rq, iter) {
+		err = mmblk_segs_add(segs, q->chan, bv.bv_page, bv.bv_offset,
+				     bv.bv_len);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+static void mmblk_copy_to_pages(struct request *rq, struct fido_pages *pages)
+{
+	struct req_iterator iter;
+	struct bio_vec bv;
+	u32 done, n, pos = 0;
+
+	rq_for_each_segment(bv, rq, iter) {
+		for (done = 0; done < bv.bv_len; done += n, pos += n) {
+			n = min_t(u32, bv.bv_len - done,
+				  PAGE_SIZE - offset_in_page(pos));
+			memcpy_page(pages->page[pos >> PAGE_SHIFT],
+				    offset_in_page(pos), bv.bv_page,
+				    bv.bv_offset + done, n);
+		}
+	}
+}
+
+/*
+ * The one place where data is copied on the way to the server: the request has
+ * pages that the peer cannot read, or more pieces than a list has room for.
+ * A request is always copied as a whole: whole pages fit into any list.
+ */
+static int mmblk_bounce(struct mmblk_queue *q, struct request *rq,
+			struct mmblk_segs *segs)
+{
+	u32 bytes = blk_rq_bytes(rq);
+	struct fido_pages *pages;
+	int err;
+
+	/* atomic: out of the reserves, since this may be on the way to swap */
+	pages = fido_pages_alloc(DIV_ROUND_UP(bytes, PAGE_SIZE),
+				 GFP_ATOMIC | __GFP_NOWARN);
+	if (!pages)
+		return -ENOMEM;
+	segs->nr = 0;
+	err = mmblk_segs_add_pages(segs, q->chan, pages, bytes);
+	if (err) {
+		fido_pages_free(pages);
+		return err;
+	}
+	mmblk_copy_to_pages(rq, pages);
+	q->tag[rq->tag].bounce = pages;
+	return 0;
+}
+
+/* Name the data of a WRITE. The list is built in the page of the tag. */
+static int mmblk_name_data(struct mmblk_queue *q, struct request *rq,
+			   struct mmblk_segs *segs)
+{
+	segs->seg = page_address(q->lists->page[rq->tag]);
+	segs->nr = 0;
+	if (!mmblk_map(q, rq, segs))
+		return 0;
+	return mmblk_bounce(q, rq, segs);
+}
+
+static void mmblk_count(struct mmblk_queue *q, const struct mmblk_request *head,
+			const struct mmblk_tag *t)
+{
+	mmblk_stat_op(&q->stats, head->op, head->flags, head->bytes);
+	mmblk_stat_add(&q->stats, MMBLK_STAT_SEGMENTS, head->nr_segs);
+	if (head->nr_segs > MMBLK_REQUEST_SEGS)
+		mmblk_stat_inc(&q->stats, MMBLK_STAT_LISTS);
+	if (t->bounce) {
+		mmblk_stat_inc(&q->stats, MMBLK_STAT_BOUNCES);
+		mmblk_stat_add(&q->stats, MMBLK_STAT_BOUNCE_BYTES, head->bytes);
+	}
+}
+
+/* With @lock held. Fails if there is no slot, or no address for the list. */
+static bool mmblk_push(struct mmblk_queue *q, struct request *rq,
+		       struct mmblk_request *head, struct mmblk_segs *segs)
+{
+	struct mmblk_tag *t = &q->tag[rq->tag];
+	struct mmblk_request *slot = fido_tx_slot(q->chan);
+	unsigned int nr = 0;
+
+	if (!slot)
+		return false;
+	head->nr_segs = segs->nr;
+	if (segs->nr)
+		nr = mmblk_segs_emit(segs, q->chan, q->lists->page[rq->tag],
+				     slot->seg, MMBLK_REQUEST_SEGS);
+	if (segs->nr && !nr)
+		return false;
+
+	blk_mq_start_request(rq);
+	t->op = head->op;
+	t->bytes = head->op == MMBLK_OP_READ ? head->bytes : 0;
+	WRITE_ONCE(t->rq, rq);
+	mmblk_count(q, head, t);
+	memcpy(slot, head, sizeof(*head));
+	fido_tx_push(q->chan, struct_size(slot, seg, nr), FIDO_ID_NONE, NULL);
+	return true;
+}
+
+static void mmblk_drop_bounce(struct mmblk_tag *t)
+{
+	if (t->bounce)
+		fido_pages_free(t->bounce);
+	t->bounce = NULL;
+}
+
+/**
+ * mmblk_queue_rq - send a request
+ * @hctx: hardware queue
+ * @bd: request, and whether more of them follow
+ *
+ * Runs only between the first configuration and ->down(), when the queues are
+ * not quiesced, or when the client is dead.
+ *
+ * Return: BLK_STS_OK, BLK_STS_RESOURCE to be called again, or an error.
+ */
+blk_status_t mmblk_queue_rq(struct blk_mq_hw_ctx *hctx,
+			    const struct blk_mq_queue_data *bd)
+{
+	struct mmblk_queue *q = hctx->driver_data;
+	struct request *rq = bd->rq;
+	struct mmblk_request head = {};
+	struct mmblk_segs segs = {};
+	unsigned long flags;
+	blk_status_t status;
+	bool pushed = false;
+
+	if (READ_ONCE(q->client->dead))
+		return BLK_STS_IOERR;
+	status = mmblk_fill_head(rq, &head);
+	if (status)
+		return status;
+
+	/* Before the lock: nobody else uses what belongs to the tag */
+	if (head.op != MMBLK_OP_WRITE || !mmblk_name_data(q, rq, &segs)) {
+		spin_lock_irqsave(&q->lock, flags);
+		pushed = mmblk_push(q, rq, &head, &segs);
+		if (pushed && bd->last)
+			fido_tx_publish(q->chan);
+		spin_unlock_irqrestore(&q->lock, flags);
+	}
+	if (pushed)
+		return BLK_STS_OK;
+
+	/* Not after a push: the request may have been completed already */
+	mmblk_drop_bounce(&q->tag[rq->tag]);
+	spin_lock_irqsave(&q->lock, flags);
+	mmblk_stat_inc(&q->stats, MMBLK_STAT_FULL);
+	spin_unlock_irqrestore(&q->lock, flags);
+	return BLK_STS_RESOURCE;
+}
+
+/**
+ * mmblk_commit_rqs - no more requests follow
+ * @hctx: hardware queue
+ */
+void mmblk_commit_rqs(struct blk_mq_hw_ctx *hctx)
+{
+	struct mmblk_queue *q = hctx->driver_data;
+	unsigned long flags;
+
+	if (READ_ONCE(q->client->dead))
+		return;
+	spin_lock_irqsave(&q->lock, flags);
+	fido_tx_publish(q->chan);
+	spin_unlock_irqrestore(&q->lock, flags);
+}
