@@ -42,3 +42,16 @@ compat-flags += $(call compat-has,HAVE_HRTIMER_SETUP,linux/hrtimer.h,void hrtime
 
 # void xenbus_driver.remove (6.2, and in later 6.1)
 compat-flags += $(call compat-has,HAVE_XENBUS_REMOVE_VOID,xen/xenbus.h,void .\*remove.)
+
+# Block layer, for include/compat_block.h
+
+# queue_limits.features (6.11)
+compat-flags += $(call compat-has,HAVE_BLK_FEATURES,linux/blkdev.h,BLK_FEAT_WRITE_CACHE)
+# bdev_file_open_by_path() (6.9)
+compat-flags += $(call compat-has,HAVE_BDEV_FILE_OPEN,linux/blkdev.h,bdev_file_open_by_path)
+# bdev_rot() instead of bdev_nonrot()
+compat-flags += $(call compat-has,HAVE_BDEV_ROT,linux/blkdev.h,bool bdev_rot.)
+# BLK_MQ_F_SHOULD_MERGE (until 6.13)
+compat-flags += $(call compat-has,HAVE_MQ_SHOULD_MERGE,linux/blk-mq.h,BLK_MQ_F_SHOULD_MERGE)
+# BLK_MQ_F_NO_SCHED_BY_DEFAULT
+compat-flags += $(call compat-has,HAVE_MQ_NO_SCHED_BY_DEFAULT,linux/blk-mq.h,BLK_MQ_F_NO_SCHED_BY_DEFAULT)
