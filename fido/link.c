@@ -341,10 +341,15 @@ static void link_up(struct fido_link *link)
 
 static void link_close(struct fido_link *link);
 
-/* Show the error in xenstore, give up what is there. */
+/*
+ * Show the error in xenstore, give up what is there. Trying again would fail
+ * again: the link stays closed until one loads the module anew or makes a new
+ * link.
+ */
 static void link_fail(struct fido_link *link, int err, const char *doing)
 {
 	xenbus_dev_error(link->xbdev, err, "%s", doing);
+	link->broken = doing;
 	link_close(link);
 }
 
@@ -353,7 +358,6 @@ static void link_offer(struct fido_link *link)
 {
 	int err;
 
-	link->broken = NULL;
 	link_change_state(link, FIDO_LINK_OFFERED);
 	err = link_export(link);
 	if (err)
@@ -388,7 +392,6 @@ static void link_connect_backend(struct fido_link *link)
 	unsigned int port;
 	int err;
 
-	link->broken = NULL;
 	link_change_state(link, FIDO_LINK_OFFERED);
 	if (xenbus_scanf(XBT_NIL, link->xbdev->otherend, FIDO_XS_EVTCHN, "%u",
 			 &port) != 1)
@@ -477,18 +480,28 @@ static bool link_step_down(struct fido_link *link, enum xenbus_state peer)
 	return false;
 }
 
-/* One look at the peer's state, in each role. */
+/*
+ * One look at the peer's state, in each role. A link that was declared broken
+ * does not start over.
+ */
+
+static void frontend_restart(struct fido_link *link)
+{
+	if (link->state == FIDO_LINK_UP)
+		link_close(link);	/* the backend has started over */
+	if (link->broken)
+		return;
+	if (link->state == FIDO_LINK_CLOSED && !link->export)
+		link_change_state(link, FIDO_LINK_INIT);
+	if (link->state == FIDO_LINK_INIT)
+		link_offer(link);
+}
 
 static void frontend_step(struct fido_link *link, enum xenbus_state backend)
 {
 	switch (backend) {
 	case XenbusStateInitWait:
-		if (link->state == FIDO_LINK_UP)
-			link_close(link);	/* it has started over */
-		if (link->state == FIDO_LINK_CLOSED && !link->export)
-			link_change_state(link, FIDO_LINK_INIT);
-		if (link->state == FIDO_LINK_INIT)
-			link_offer(link);
+		frontend_restart(link);
 		break;
 	case XenbusStateConnected:
 		if (link->state == FIDO_LINK_OFFERED)
@@ -502,21 +515,24 @@ static void frontend_step(struct fido_link *link, enum xenbus_state backend)
 	case XenbusStateClosing:
 	case XenbusStateClosed:
 	case XenbusStateUnknown:
-		link_close(link);
+		if (link->state != FIDO_LINK_INIT)
+			link_close(link);
 		break;
 	}
+}
+
+/* The frontend has nothing of ours, and we have nothing of its: wait for it. */
+static void backend_restart(struct fido_link *link)
+{
+	if (link->state != FIDO_LINK_CLOSED || link->export || link->broken)
+		return;
+	link_change_state(link, FIDO_LINK_INIT);
+	xenbus_switch_state(link->xbdev, XenbusStateInitWait);
 }
 
 static void backend_step(struct fido_link *link, enum xenbus_state frontend)
 {
 	switch (frontend) {
-	case XenbusStateInitialising:
-		link_close(link);
-		if (link->state == FIDO_LINK_CLOSED && !link->export) {
-			link_change_state(link, FIDO_LINK_INIT);
-			xenbus_switch_state(link->xbdev, XenbusStateInitWait);
-		}
-		break;
 	case XenbusStateInitialised:
 		if (link->state == FIDO_LINK_UP)
 			link_close(link);	/* we missed its Closing */
@@ -531,8 +547,13 @@ static void backend_step(struct fido_link *link, enum xenbus_state frontend)
 	case XenbusStateReconfiguring:
 	case XenbusStateReconfigured:
 		break;
-	case XenbusStateClosing:
+	case XenbusStateInitialising:
 	case XenbusStateClosed:
+		if (link->state != FIDO_LINK_INIT)
+			link_close(link);
+		backend_restart(link);
+		break;
+	case XenbusStateClosing:
 	case XenbusStateUnknown:
 		if (link->state != FIDO_LINK_INIT)
 			link_close(link);
@@ -691,10 +712,12 @@ int fido_link_add(struct xenbus_device *xbdev, bool is_frontend)
 	err = link_watch(link);
 	if (err)
 		goto err_delist;
-	/* an Initialising frontend makes a backend that is Closed start over */
-	err = xenbus_switch_state(xbdev, is_frontend ?
-				  XenbusStateInitialising :
-				  XenbusStateInitWait);
+	/*
+	 * A frontend without a backend waits in Closed: in a lower state the
+	 * kernel would keep modprobe waiting for up to 30 seconds.
+	 */
+	err = xenbus_switch_state(xbdev, is_frontend ? XenbusStateClosed :
+						       XenbusStateInitWait);
 	if (err)
 		goto err_unwatch;
 	fido_link_kick(link);

@@ -74,8 +74,8 @@ struct fido_link_slot {
  * @slot: by service id
  * @kick_lock: guards @removing against fido_link_kick()
  * @removing: @work must not be queued any more
- * @broken: why the peer is not believed any more; set once, cleared when the
- *	link starts over
+ * @broken: why the link is given up: the peer broke the protocol, or a step
+ *	failed; set once
  * @close_deadline: jiffies until which the peer may take to close
  * @rescan: the service nodes may have changed
  * @service_watch: on our own service nodes

@@ -158,11 +158,15 @@ static int batch_map(struct window_batch *batch)
 
 static int batch_unmap(struct window_batch *batch)
 {
-	int err = 0;
+	unsigned int i;
+	int err;
 
-	if (batch->nr)
-		err = gnttab_unmap_refs(batch->unmap, NULL, batch->page,
-					batch->nr);
+	if (!batch->nr)
+		return 0;
+	err = gnttab_unmap_refs(batch->unmap, NULL, batch->page, batch->nr);
+	for (i = 0; !err && i < batch->nr; i++)
+		if (batch->unmap[i].status != GNTST_okay)
+			err = batch->unmap[i].status;
 	return err;
 }
 

@@ -69,16 +69,22 @@ static struct xenbus_driver fido_back_driver = {
 /**
  * fido_xenbus_register - register both roles
  *
+ * The drivers have no owner: xenbus keeps a reference to the owner of a driver
+ * for each device, so that a module with links could never be unloaded. It is
+ * not needed, as unregistering a driver waits until its devices are removed.
+ *
  * Return: 0 or an error.
  */
 int fido_xenbus_register(void)
 {
 	int err;
 
-	err = xenbus_register_frontend(&fido_front_driver);
+	err = __xenbus_register_frontend(&fido_front_driver, NULL,
+					 KBUILD_MODNAME);
 	if (err)
 		return err;
-	err = xenbus_register_backend(&fido_back_driver);
+	err = __xenbus_register_backend(&fido_back_driver, NULL,
+					KBUILD_MODNAME);
 	if (err)
 		xenbus_unregister_driver(&fido_front_driver);
 	return err;

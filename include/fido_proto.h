@@ -66,8 +66,10 @@
  *
  *   frontend                            backend
  *   --------                            -------
- *   Initialising                        Initialising
- *                                       InitWait: a driver is there
+ *   Initialising: no driver yet         Initialising: no driver yet
+ *   Closed: a driver waits              InitWait: a driver waits
+ *
+ *   sees InitWait
  *   exports its memory to the backend
  *   writes version, root-ref,
  *   event-channel, features
@@ -79,9 +81,9 @@
  *                                       Connected
  *   checks the version
  *   maps the backend's memory
- *   Connected
+ *   link up, Connected
  *                                       sees Connected
- *   link up                             link up
+ *                                       link up
  *
  * Disconnecting (either side may be X, the one that begins)
  * =============
@@ -89,21 +91,22 @@
  *   X                                   Y
  *   -                                   -
  *   takes its services down
- *   unmaps the memory of Y
  *   Closing
  *                                       takes its services down
- *                                       unmaps the memory of X
- *                                       revokes the grants given to X
- *                                       Closed
- *   revokes the grants given to Y
- *   Closed
+ *                                       Closing
+ *   unmaps the memory of Y              unmaps the memory of X
+ *   Closed                              Closed
+ *   sees Closed                         sees Closed
+ *   revokes the grants given to Y       revokes the grants given to X
+ *                                       the backend: InitWait, if it goes on
  *
  * "unmaps" is complete when the last user (an skb, a bio) of a mapped page is
  * gone. A page whose grant cannot be revoked stays in quarantine, and the
- * revocation is tried again. If Y has vanished or does not answer, X goes on
- * after a time limit. A frontend in Closed whose driver lives reconnects when
- * it sees the backend in InitWait; a backend in Closed goes to InitWait when
- * it sees the frontend in Initialising.
+ * revocation is tried again. A side whose peer has vanished, or does not reach
+ * Closed within a time limit, goes on without it. A frontend in Closed offers
+ * its memory again when it sees the backend in InitWait. A side that failed,
+ * or saw the protocol violated, stays Closed until its driver is loaded anew
+ * or the toolstack makes a new link.
  *
  * Services
  * ========
