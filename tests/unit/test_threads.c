@@ -17,7 +17,8 @@
  * waits for an empty ring is a deadlock by design; so here either one or the
  * other is patient.
  *
- * Environment: COUNT messages a test, LIMIT seconds.
+ * Environment: COUNT messages a test, LIMIT seconds, FAIL_FAST to end with the
+ * first failure.
  */
 #include <pthread.h>
 
@@ -317,6 +318,8 @@ static void flow_start(struct flow *flow, pthread_t *thread)
 
 static void flow_check(struct flow *flow)
 {
+	if (flow->failed && getenv("FAIL_FAST"))
+		exit(1);
 	if (flow->failed)
 		fail_msg("%s (prod %x cons %x rel %x)", flow->failed,
 			 flow->from->prod, flow->to->cons, flow->to->rel_prod);
