@@ -26,17 +26,19 @@ static void wait_until_connected(struct store *store,
 {
 	const struct end *end = link->end;
 
-	switch (wait_for_link(store, link, opt->wait, is_connected, NULL)) {
+	switch (wait_for_link(store, link, opt->wait, "link", is_connected,
+			      NULL)) {
 	case REACHED:
 		return;
 	case FAILED:
 		die("link %s -- %s: a VM has just gone", end[FRONT].domain.name,
 		    end[BACK].domain.name);
 	case PENDING:
-		die("link %s -- %s is not connected after %u s, it stays: %s is %s, %s is %s: is fido loaded in both?",
+		die("link %s -- %s is not connected after %u s, it stays: %s is %s, %s is %s: %s",
 		    end[FRONT].domain.name, end[BACK].domain.name, opt->wait,
 		    end[FRONT].domain.name, end_state(&end[FRONT]),
-		    end[BACK].domain.name, end_state(&end[BACK]));
+		    end[BACK].domain.name, end_state(&end[BACK]),
+		    link_hint(link));
 	}
 }
 
@@ -109,7 +111,8 @@ static void close_in_order(struct store *store, const struct options *opt,
 		store_begin(store);
 		link_close(store, link);
 	} while (!store_commit(store));
-	if (wait_for_link(store, link, seconds, is_closed, NULL) == REACHED)
+	if (wait_for_link(store, link, seconds, "link", is_closed, NULL) ==
+	    REACHED)
 		return;
 	die("link %s -- %s is not closed after %u s: %s is %s, %s is %s: use --force to remove it nevertheless",
 	    end[FRONT].domain.name, end[BACK].domain.name, seconds,

@@ -72,9 +72,9 @@ static void die_not_up(const struct link *link, const struct addition *add,
 	const struct end *back = &link->end[BACK];
 
 	if (!link_connected(link))
-		die("%s is not up after %u s, it stays: %s is %s, %s is %s: is fido loaded in both?",
+		die("%s is not up after %u s, it stays: %s is %s, %s is %s: %s",
 		    add->what, seconds, front->domain.name, end_state(front),
-		    back->domain.name, end_state(back));
+		    back->domain.name, end_state(back), link_hint(link));
 	die("%s is not up after %u s, it stays: %s is %s, %s is %s: is its module loaded in both?",
 	    add->what, seconds, front->domain.name, half_state(service, FRONT),
 	    back->domain.name, half_state(service, BACK));
@@ -114,7 +114,8 @@ int service_settle(struct store *store, const struct options *opt,
 	else
 		seconds = link_connected(&link) ? ANSWER_SECONDS : 0;
 	if (seconds)
-		verdict = wait_for_link(store, &link, seconds, is_up, &add->id);
+		verdict = wait_for_link(store, &link, seconds, add->what,
+					is_up, &add->id);
 	if (verdict == FAILED)
 		die_refused(store, &link, add);
 	if (verdict == PENDING && opt->given & OPT_WAIT && seconds)

@@ -245,6 +245,16 @@ const char *link_state(const struct link *link)
 	return "connecting";
 }
 
+/* What to do about a link that does not connect. */
+const char *link_hint(const struct link *link)
+{
+	if (link_in_state(link, XENBUS_INITIALISING))
+		return "load the module fido in both";
+	if (link_in_state(link, XENBUS_CLOSED))
+		return "see the kernel logs of both";
+	return "wait longer, or see the kernel logs of both";
+}
+
 const char *end_state(const struct end *end)
 {
 	static const char * const words[] = {

@@ -108,6 +108,7 @@ bool link_exists(const struct link *link);
 bool link_stale(const struct link *link);
 bool link_connected(const struct link *link);
 const char *link_state(const struct link *link);
+const char *link_hint(const struct link *link);
 const char *end_state(const struct end *end);
 bool link_joins(const struct link *link, const char *a, const char *b,
 		unsigned int *side_a);

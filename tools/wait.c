@@ -17,21 +17,25 @@ static void reread(struct store *store, struct link *link)
 	link_read(store, front, back, link);
 }
 
-static void report_progress(const struct link *link, long long left)
+static void report_progress(const struct link *link, const char *what,
+			    long long left)
 {
-	note("waiting %lld more seconds: %s is %s, %s is %s", left / 1000,
-	     link->end[FRONT].domain.name, end_state(&link->end[FRONT]),
-	     link->end[BACK].domain.name, end_state(&link->end[BACK]));
+	const struct end *front = &link->end[FRONT];
+	const struct end *back = &link->end[BACK];
+
+	note("%s: waiting %lld more seconds, %s is %s, %s is %s", what,
+	     left / 1000, front->domain.name, end_state(front),
+	     back->domain.name, end_state(back));
 }
 
 /*
  * Ends when @condition says so, at the latest after @seconds. Both ends'
  * directories and the disappearance of domains are watched. @link is what was
- * read last.
+ * read last, @what is for messages.
  */
 enum verdict wait_for_link(struct store *store, struct link *link,
-			   unsigned int seconds, condition_fn condition,
-			   const void *arg)
+			   unsigned int seconds, const char *what,
+			   condition_fn condition, const void *arg)
 {
 	long long until = now_ms() + seconds * 1000LL;
 	long long step = now_ms() + PROGRESS_MS;
@@ -49,6 +53,6 @@ enum verdict wait_for_link(struct store *store, struct link *link,
 			continue;
 		step = now_ms() + PROGRESS_MS;
 		if (until - now_ms() >= 1000)
-			report_progress(link, until - now_ms());
+			report_progress(link, what, until - now_ms());
 	}
 }

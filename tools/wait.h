@@ -13,7 +13,7 @@ typedef enum verdict (*condition_fn)(const struct link *link,
 				     const void *arg);
 
 enum verdict wait_for_link(struct store *store, struct link *link,
-			   unsigned int seconds, condition_fn condition,
-			   const void *arg);
+			   unsigned int seconds, const char *what,
+			   condition_fn condition, const void *arg);
 
 #endif /* FIDOCTL_WAIT_H */
