@@ -166,11 +166,14 @@ static irqreturn_t chan_interrupt(int irq, void *data)
 	struct fido_chan *chan = data;
 
 	set_bit(0, &chan->eoi_pending);
-	/* pairs with the release in fido_chans_live(): the client is ready */
-	if (!smp_load_acquire(&chan->live)) {
-		fido_chan_ack(chan, false);
+	/*
+	 * Pairs with the release in fido_chans_live(): the client is ready. If
+	 * it is not, the event stays unacknowledged until the client acks the
+	 * one that fido_chans_live() makes up. (The first comes while the
+	 * channel is being bound, when @irq is not even known.)
+	 */
+	if (!smp_load_acquire(&chan->live))
 		return IRQ_HANDLED;
-	}
 	chan->events++;
 	chan->event(chan, chan->priv);
 	return IRQ_HANDLED;

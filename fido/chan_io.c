@@ -485,9 +485,9 @@ static const struct fido_window *chan_window_for(struct fido_chan *chan,
  * itself stays until ->down() returns. Memory of a third domain stays after
  * the read section only where the caller has taken references to the pages
  * before it ended.
- * Return: 0; -EFAULT if the peer has no such memory: the channel is broken;
- * -ENOLINK or -EACCES if a third domain's memory cannot be read (any more):
- * drop the message.
+ * Return: 0; -EFAULT if the peer has no such memory: it is for the client to
+ * refuse the request or to call fido_chan_break(); -ENOLINK or -EACCES if a
+ * third domain's memory cannot be read (any more): drop the message.
  */
 int fido_resolve(struct fido_chan *chan, u64 addr, u32 len,
 		 struct fido_run *run)
@@ -500,10 +500,8 @@ int fido_resolve(struct fido_chan *chan, u64 addr, u32 len,
 		return err;
 	run->len = fido_map_run(fido_window_map(window), fido_addr_phys(addr),
 				len, &run->page);
-	if (unlikely(!run->len)) {
-		fido_chan_break(chan, "address outside the peer's memory");
+	if (unlikely(!run->len))
 		return -EFAULT;
-	}
 	run->offset = addr & (FIDO_PAGE_SIZE - 1);
 	return 0;
 }

@@ -192,10 +192,14 @@ void *fido_ring_slot(struct fido_ring *ring)
  */
 u32 fido_ring_take_id(struct fido_ring *ring)
 {
+	u32 id;
+
 	/* pairs with the release in ring_free_id(): the entry is written */
 	if (smp_load_acquire(&ring->free_head) == ring->free_tail)
 		return FIDO_ID_NONE;
-	return ring->free_id[ring->free_tail++ & (ring->geom.nr_ids - 1)];
+	id = ring->free_id[ring->free_tail & (ring->geom.nr_ids - 1)];
+	WRITE_ONCE(ring->free_tail, ring->free_tail + 1);
+	return id;
 }
 
 /**
@@ -207,7 +211,10 @@ u32 fido_ring_take_id(struct fido_ring *ring)
  */
 void fido_ring_cancel_id(struct fido_ring *ring, u32 id)
 {
-	ring->free_id[--ring->free_tail & (ring->geom.nr_ids - 1)] = id;
+	u32 tail = ring->free_tail - 1;
+
+	ring->free_id[tail & (ring->geom.nr_ids - 1)] = id;
+	WRITE_ONCE(ring->free_tail, tail);
 }
 
 /**
@@ -290,8 +297,11 @@ bool fido_ring_arm_space(struct fido_ring *ring, u32 nr)
  */
 u32 fido_ring_in_flight(const struct fido_ring *ring)
 {
-	return ring->geom.nr_ids -
-	       (READ_ONCE(ring->free_head) - READ_ONCE(ring->free_tail));
+	/* head first: a tail that is newer counts some too many, not too few */
+	u32 head = smp_load_acquire(&ring->free_head);
+	u32 tail = READ_ONCE(ring->free_tail);
+
+	return min(ring->geom.nr_ids, ring->geom.nr_ids - (head - tail));
 }
 
 /* Reap */
