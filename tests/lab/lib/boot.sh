@@ -25,8 +25,9 @@ total_memory() {
 }
 
 xen_options() {
-	# The page-table and speculation defences cost time and guard nothing in a lab.
-	echo "console=com1 loglvl=all guest_loglvl=all bootscrub=off spec-ctrl=no xpti=no" \
+	# The page-table and speculation defences cost time and guard nothing in a lab. But "spec-ctrl=no" alone also brings
+	# lazy FPU switching, and QEMU 7.2's AVX instructions do not look at CR0.TS: processes then see each other's registers.
+	echo "console=com1 loglvl=all guest_loglvl=all bootscrub=off spec-ctrl=no,eager-fpu=yes xpti=no" \
 		"dom0_mem=${DOM0_MEM}M,max:${DOM0_MEM}M dom0_max_vcpus=$LAB_SMP" \
 		"gnttab_max_frames=4096 gnttab_max_maptrack_frames=16384 ${XEN_EXTRA-}"
 }
@@ -96,7 +97,7 @@ boot_dom0() {
 	mkdir -p "$LOGS" "$LAB_STATE/vms"
 	start_qemu "$accel" "$port"
 	save_config "$accel" "$port"
-	wait_line "$limit" "$LOGS/host.log" "LAB-READY dom0" && wait_until 30 vm_answers dom0
+	wait_line "$limit" "$LOGS/host.log" "LAB-READY dom0" && wait_until $((30 * SLOW)) vm_answers dom0
 }
 
 save_config() {
@@ -138,9 +139,9 @@ try_kvm() {
 boot_host() {
 	try_kvm && return 0
 	# A port taken by somebody else is the one start-up failure worth another try.
-	boot_dom0 tcg 180 && return 0
+	boot_dom0 tcg $((180 * SLOW)) && return 0
 	if ! is_running && grep -q 'host forwarding' "$LAB_STATE/qemu.log"; then
-		boot_dom0 tcg 180 && return 0
+		boot_dom0 tcg $((180 * SLOW)) && return 0
 	fi
 	tail -n 15 "$LAB_STATE/qemu.log" "$LOGS/host.log" >&2
 	kill_qemu
@@ -148,7 +149,7 @@ boot_host() {
 }
 
 lab_up() {
-	local start=$SECONDS vm
+	local start=$SECONDS
 	if is_running; then
 		say "already running ($LAB_STATE); use lab push for new modules"
 		return 0
@@ -161,9 +162,8 @@ lab_up() {
 	link_images
 	boot_host
 	say "dom0 answers after $((SECONDS - start)) s ($LAB_RUNS_ON, Xen $(xen_version), Linux $(kernel_version), $GUEST guests)"
-	for vm in $VMS; do
-		vm_start "$vm"
-	done
+	# shellcheck disable=SC2086
+	start_vms $VMS || { lab_down; exit "$EXIT_ENVIRONMENT"; }
 	say "up after $((SECONDS - start)) s; logs in $(short_path "$LOGS")"
 }
 

@@ -124,7 +124,7 @@ make_payload() {
 	with_lock "domu-$SUITE" make_domu_base
 	rm -rf "$stage"
 	mkdir -p "$stage"
-	cp "$LAB_DIR"/guest/{dom0-init,dom0-vm,domu-init} "$stage/"
+	cp "$LAB_DIR"/guest/{dom0-init,dom0-vm,domu-init,vif-lab} "$stage/"
 	cp "$SUITE_DIR/labsh" "$stage/labsh"
 	ln "$SUITE_DIR/vmlinux" "$stage/vmlinux" 2> /dev/null || cp "$SUITE_DIR/vmlinux" "$stage/vmlinux"
 	ln "$SUITE_DIR/domu-base.cpio" "$stage/domu-base.cpio" 2> /dev/null ||

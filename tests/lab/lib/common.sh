@@ -2,6 +2,14 @@
 # SPDX-License-Identifier: GPL-2.0
 # What every part of the lab needs: settings, messages, waiting, locks.
 
+# Labs that run on this machine share its processors, whoever started them.
+lab_slowness() {
+	local labs cores
+	labs=$({ grep -la 'qemu-system.*guest=lab:' /proc/[0-9]*/cmdline 2> /dev/null || true; } | wc -l)
+	cores=$(nproc)
+	echo $(((labs * 2 + cores - 1) / cores + 1))
+}
+
 : "${SUITE:=trixie}"
 : "${LAB_CACHE:=${FIDO_CACHE:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/fido-lab}}"
 : "${LAB_STATE:=$LAB_CACHE/$SUITE/state}"
@@ -10,6 +18,9 @@ SUITE_DIR=$LAB_CACHE/$SUITE
 ROOT=$SUITE_DIR/root
 CONFIG=$LAB_STATE/config
 LOGS=$LAB_STATE/log
+
+# Factor on every time limit, for machines that are slower, or shared with other labs.
+: "${SLOW:=$(lab_slowness)}"
 
 EXIT_SKIP=4
 EXIT_ENVIRONMENT=2

@@ -6,7 +6,7 @@
 RECIPE=4
 
 root_packages() {
-	echo linux-image-amd64 linux-headers-amd64 gcc make libc6-dev libxen-dev pkgconf
+	echo linux-image-amd64 linux-headers-amd64 gcc make perl sparse libc6-dev libxen-dev pkgconf
 	echo xen-system-amd64 xz-utils zstd kmod procps busybox-static
 	echo iproute2 iputils-ping ethtool nftables tcpdump socat netperf iperf3
 	echo e2fsprogs fio dmsetup mdadm blktrace stress-ng strace python3-minimal

@@ -42,7 +42,7 @@ vm_exec() {
 }
 
 vm_answers() {
-	vm_exec "$1" 5 true 2> /dev/null
+	vm_exec "$1" $((5 * SLOW)) true 2> /dev/null
 }
 
 lab_exec() {
@@ -64,7 +64,7 @@ lab_shell() {
 
 # Domains that Xen has, without dom0: "name domid state" per line.
 domain_list() {
-	vm_exec dom0 20 'xl list' | awk 'NR > 1 && $2 != 0 { print $1, $2, $5 }'
+	vm_exec dom0 $((60 * SLOW)) 'xl list' | awk 'NR > 1 && $2 != 0 { print $1, $2, $5 }'
 }
 
 running_vms() {
@@ -104,8 +104,11 @@ says_ready() {
 
 # Ready, or dead, or a crash loop: anything that ends the wait.
 start_settled() {
+	local list
 	says_ready "$1" "$2" && return 0
-	case $(domain_list | awk -v n="$1" '$1 == n { print $3 }') in
+	# No answer from a busy dom0 is no news about the VM.
+	list=$(domain_list) || return 1
+	case $(awk -v n="$1" '$1 == n { print $3 }' <<< "$list") in
 	'' | *c* | *s*) return 0 ;;
 	esac
 	return 1
@@ -114,10 +117,10 @@ start_settled() {
 vm_create_once() {
 	local name=$1 from
 	from=$(console_size "$name")
-	vm_exec dom0 60 "/lab/dom0-vm $name $(vm_index "$name") $GUEST $VM_MEM $VCPUS $(grant_frames) $(maptrack_frames) '${DOMU_EXTRA-}'" \
-		> "$LAB_STATE/xl.log" 2>&1 || { cat "$LAB_STATE/xl.log" >&2; return 1; }
-	wait_until "${LAB_VM_BOOT:-120}" start_settled "$name" "$from" || true
-	if says_ready "$name" "$from" && wait_until 20 vm_answers "$name"; then
+	vm_exec dom0 $((120 * SLOW)) "/lab/dom0-vm $name $(vm_index "$name") $GUEST $VM_MEM $VCPUS $(grant_frames) $(maptrack_frames) '${DOMU_EXTRA-}'" \
+		> "$LAB_STATE/xl-$name.log" 2>&1 || { cat "$LAB_STATE/xl-$name.log" >&2; return 1; }
+	wait_until $((120 * SLOW)) start_settled "$name" "$from" || true
+	if says_ready "$name" "$from" && wait_until $((30 * SLOW)) vm_answers "$name"; then
 		echo "$(vm_domid "$name") running" > "$LAB_STATE/vms/$name"
 		return 0
 	fi
@@ -134,7 +137,7 @@ vm_start() {
 			say "$name answers after $((SECONDS - start)) s"
 			return 0
 		fi
-		vm_exec dom0 30 "xl destroy $name" > /dev/null 2>&1 || true
+		vm_exec dom0 $((30 * SLOW)) "xl destroy $name" > /dev/null 2>&1 || true
 		if console_since "$name" "$from" | grep -qa 'LAB-FIRST-LINE'; then
 			break
 		fi
@@ -144,9 +147,22 @@ vm_start() {
 	return 1
 }
 
+# All at once: while one is being built, the other boots.
+start_vms() {
+	local vm pids=() rc=0
+	for vm in "$@"; do
+		vm_start "$vm" &
+		pids+=($!)
+	done
+	for vm in "${pids[@]}"; do
+		wait "$vm" || rc=1
+	done
+	return $rc
+}
+
 vm_destroy() {
 	rm -f "$LAB_STATE/vms/$1"
-	vm_exec dom0 60 "xl destroy $1"
+	vm_exec dom0 $((60 * SLOW)) "xl destroy $1"
 }
 
 vm_mark() {
@@ -161,8 +177,8 @@ lab_vm() {
 	case $verb in
 	start) vm_start "$name" ;;
 	destroy) vm_destroy "$name" ;;
-	pause) vm_mark "$name" paused; vm_exec dom0 30 "xl pause $name" ;;
-	unpause) vm_exec dom0 30 "xl unpause $name"; vm_mark "$name" running ;;
+	pause) vm_mark "$name" paused; vm_exec dom0 $((30 * SLOW)) "xl pause $name" ;;
+	unpause) vm_exec dom0 $((30 * SLOW)) "xl unpause $name"; vm_mark "$name" running ;;
 	reboot) vm_destroy "$name" && vm_start "$name" ;;
 	*) die "lab vm start|destroy|pause|unpause|reboot NAME" ;;
 	esac
