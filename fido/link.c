@@ -18,9 +18,11 @@
 
 #include "chan.h"
 #include "compat.h"
+#include "debugfs.h"
 #include "export.h"
 #include "link.h"
 #include "service.h"
+#include "trace.h"
 #include "window.h"
 
 #define STEP_MSECS		20	/* while something is drained */
@@ -75,8 +77,7 @@ static void link_change_state(struct fido_link *link, enum fido_link_state new)
 		      fido_link_state_str(link->state),
 		      fido_link_state_str(new)))
 		return;
-	dev_dbg(&link->xbdev->dev, "%s -> %s\n",
-		fido_link_state_str(link->state), fido_link_state_str(new));
+	trace_fido_link_state(link, new);
 	WRITE_ONCE(link->state, new);
 }
 
@@ -709,6 +710,7 @@ int fido_link_add(struct xenbus_device *xbdev, bool is_frontend)
 		goto err_free;
 	}
 	dev_set_drvdata(&xbdev->dev, link);
+	fido_debugfs_add_link(link);
 	err = link_watch(link);
 	if (err)
 		goto err_delist;
@@ -726,6 +728,7 @@ int fido_link_add(struct xenbus_device *xbdev, bool is_frontend)
 err_unwatch:
 	link_unwatch(link);
 err_delist:
+	fido_debugfs_remove_link(link);
 	dev_set_drvdata(&xbdev->dev, NULL);
 	cancel_delayed_work_sync(&link->work);
 	link_delist(link);
@@ -784,6 +787,7 @@ void fido_link_remove(struct xenbus_device *xbdev)
 
 	fido_services_remove(link);
 	link_finish(link);
+	fido_debugfs_remove_link(link);
 	link_delist(link);
 	dev_set_drvdata(&xbdev->dev, NULL);
 	link_free(link);

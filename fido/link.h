@@ -15,6 +15,7 @@
 
 #include "fido_proto.h"
 
+struct dentry;
 struct fido_chans;
 struct fido_drain;
 struct fido_export;
@@ -80,6 +81,7 @@ struct fido_link_slot {
  * @rescan: the service nodes may have changed
  * @service_watch: on our own service nodes
  * @service: by service id
+ * @debugfs: directory
  */
 struct fido_link {
 	struct list_head node;
@@ -106,6 +108,7 @@ struct fido_link {
 	bool rescan;
 	struct xenbus_watch service_watch;
 	struct fido_service *service[FIDO_MAX_SERVICES];
+	struct dentry *debugfs;
 };
 
 int fido_link_add(struct xenbus_device *xbdev, bool is_frontend);

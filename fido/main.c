@@ -7,6 +7,7 @@
 #include <linux/stddef.h>
 #include <xen/xen.h>
 
+#include "debugfs.h"
 #include "export.h"
 #include "fido_proto.h"
 #include "link.h"
@@ -70,9 +71,10 @@ static int __init fido_init(void)
 	fido_check_layout();
 	if (!xen_domain())
 		return -ENODEV;
+	fido_debugfs_init();
 	err = fido_bus_register();
 	if (err)
-		return err;
+		goto err_debugfs;
 	err = fido_xenbus_register();
 	if (err)
 		goto err_bus;
@@ -80,6 +82,8 @@ static int __init fido_init(void)
 
 err_bus:
 	fido_bus_unregister();
+err_debugfs:
+	fido_debugfs_exit();
 	return err;
 }
 
@@ -89,6 +93,7 @@ static void __exit fido_exit(void)
 	fido_windows_exit();
 	fido_quarantine_exit();
 	fido_bus_unregister();
+	fido_debugfs_exit();
 }
 
 module_init(fido_init);

@@ -10,9 +10,11 @@
 #include <xen/xenbus.h>
 
 #include "chan.h"
+#include "debugfs.h"
 #include "export.h"
 #include "link.h"
 #include "service.h"
+#include "trace.h"
 #include "window.h"
 
 static void service_path(const struct fido_service *service, char *path,
@@ -131,6 +133,9 @@ EXPORT_SYMBOL_GPL(fido_error);
 
 static void service_report_state(struct fido_service *service)
 {
+	trace_fido_service(service->link, service->sid,
+			   service->chans ? service->chans->gen : 0,
+			   service->peer_gen, service->up);
 	service_write(service, FIDO_XS_SERVICE_STATE,
 		      service->up ? "up" : "down");
 }
@@ -451,13 +456,16 @@ static void service_add(struct fido_link *link, unsigned int sid,
 		dev_err(&link->xbdev->dev, "cannot add service %u: error %ld\n",
 			sid, PTR_ERR(fdev));
 		link->service[sid] = NULL;
+		return;
 	}
+	fido_debugfs_add_service(service);
 }
 
 static void service_remove(struct fido_link *link, unsigned int sid)
 {
 	struct fido_service *service = link->service[sid];
 
+	fido_debugfs_remove_service(service);
 	/* the driver's ->remove() is followed by fido_disable() */
 	fido_device_remove(service->fdev);
 	link->service[sid] = NULL;

@@ -11,6 +11,7 @@
 
 #include "fido.h"
 
+struct dentry;
 struct fido_chans;
 struct fido_link;
 
@@ -27,6 +28,7 @@ struct fido_link;
  * @peer_gen: generation of the peer that @chans is connected to, or zero
  * @refused_gen: generation of the peer that could not be connected to
  * @up: ->up() succeeded and ->down() was not called since
+ * @debugfs: file
  */
 struct fido_service {
 	struct fido_device *fdev;
@@ -40,6 +42,7 @@ struct fido_service {
 	u32 peer_gen;
 	u32 refused_gen;
 	bool up;
+	struct dentry *debugfs;
 };
 
 void fido_services_scan(struct fido_link *link);
