@@ -126,7 +126,7 @@ static void check_sharing(const struct options *opt, const struct link *link,
 	mode = node_or(service, !client, "mode", "w");
 	if (opt->given & OPT_READ_ONLY && !strcmp(mode, "r"))
 		return;
-	die("%s:%s is in use by %s (%u): add it to both with --read-only, or with --shared if they cope with that",
+	die("%s:%s is in use by %s (%u): use --read-only for both, or --shared if they cope",
 	    server->name, disk->device, link->end[client].domain.name,
 	    link->end[client].domain.domid);
 }

@@ -44,11 +44,29 @@ static void write_end(struct store *store, const struct link *link,
 	free(id);
 }
 
+static void erase_error(struct store *store, const struct end *end)
+{
+	char *path = xstrdup(end->error_dir);
+	char *slash;
+
+	store_remove(store, path);
+	/* the parents, up to "error", which is the domain's */
+	for (;;) {
+		slash = strrchr(path, '/');
+		*slash = '\0';
+		if (!strcmp(strrchr(path, '/'), "/error"))
+			break;
+		store_remove_if_empty(store, path);
+	}
+	free(path);
+}
+
 /* Replaces what may be left of an earlier link between the two. */
 void link_create(struct store *store, struct topology *topology,
 		 const struct domain *front, const struct domain *back)
 {
 	struct link link;
+	unsigned int side;
 
 	if (front->domid == back->domid)
 		die("%s cannot be linked with itself: name two VMs",
@@ -56,10 +74,12 @@ void link_create(struct store *store, struct topology *topology,
 	check_room_for_peer(topology, front);
 	check_room_for_peer(topology, back);
 	link_read(store, front->domid, back->domid, &link);
-	store_remove(store, link.end[FRONT].dir);
-	store_remove(store, link.end[BACK].dir);
-	write_end(store, &link, FRONT);
-	write_end(store, &link, BACK);
+	for (side = 0; side < NR_SIDES; side++) {
+		store_remove(store, link.end[side].dir);
+		if (link_failed(&link))
+			erase_error(store, &link.end[side]);
+		write_end(store, &link, side);
+	}
 	link_free(&link);
 }
 
@@ -68,10 +88,13 @@ void link_erase(struct store *store, const struct link *link)
 {
 	unsigned int front = link->end[FRONT].domain.domid;
 	unsigned int back = link->end[BACK].domain.domid;
+	unsigned int side;
 	char *path;
 
-	store_remove(store, link->end[FRONT].dir);
-	store_remove(store, link->end[BACK].dir);
+	for (side = 0; side < NR_SIDES; side++) {
+		store_remove(store, link->end[side].dir);
+		erase_error(store, &link->end[side]);
+	}
 
 	path = xasprintf("/local/domain/%u/device/" FIDO_XS_TYPE, front);
 	store_remove_if_empty(store, path);

@@ -7,6 +7,7 @@
 #define FIDOCTL_CHANGE_H
 
 #include "topology.h"
+#include "util.h"
 
 void link_create(struct store *store, struct topology *topology,
 		 const struct domain *front, const struct domain *back);
@@ -16,13 +17,13 @@ struct link *link_get(struct store *store, struct topology *topology,
 		      const char *a, const char *b, unsigned int *side_a,
 		      bool *created);
 void die_no_link(struct store *store, const char *a, const char *b)
-	__attribute__((noreturn));
+	__noreturn;
 
 unsigned int service_add(struct store *store, const struct link *link,
 			 const char *type);
 void service_set(struct store *store, const struct link *link,
 		 unsigned int side, unsigned int id, const char *name,
-		 const char *fmt, ...) __attribute__((format(printf, 6, 7)));
+		 const char *fmt, ...) __printf(6, 7);
 void service_remove(struct store *store, const struct link *link,
 		    unsigned int id);
 

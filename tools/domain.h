@@ -8,6 +8,7 @@
 #include <stdbool.h>
 
 #include "store.h"
+#include "util.h"
 
 /* domids from here on are not of VMs */
 #define DOMID_END	0x7ff0
@@ -32,6 +33,6 @@ void domain_read(struct store *store, unsigned int domid,
 unsigned int *domain_ids(struct store *store, unsigned int *nr);
 bool domain_find(struct store *store, const char *arg, struct domain *domain);
 bool domain_is_called(const struct domain *domain, const char *arg);
-void die_no_domain(const char *arg) __attribute__((noreturn));
+void die_no_domain(const char *arg) __noreturn;
 
 #endif /* FIDOCTL_DOMAIN_H */

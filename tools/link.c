@@ -11,14 +11,33 @@
 #include "wait.h"
 
 /* How long two live VMs may take to let go of each other. */
-#define CLOSE_SECONDS 10
+#define CLOSE_SECONDS 30
+
+static void erase(struct store *store, const struct link *link)
+{
+	do {
+		store_begin(store);
+		link_erase(store, link);
+	} while (!store_commit(store));
+}
 
 static enum verdict is_connected(const struct link *link, const void *arg)
 {
 	(void)arg;
-	if (link_stale(link))
+	if (link_stale(link) || link_failed(link))
 		return FAILED;
 	return link_connected(link) ? REACHED : PENDING;
+}
+
+static void die_refused(struct store *store, const struct link *link)
+{
+	char *problem = join_problems(link, link->end[FRONT].error,
+				      link->end[BACK].error);
+
+	erase(store, link);
+	die("link %s -- %s not added: %s", link->end[FRONT].domain.name,
+	    link->end[BACK].domain.name,
+	    problem ? problem : "a VM has just gone");
 }
 
 static void wait_until_connected(struct store *store,
@@ -31,8 +50,8 @@ static void wait_until_connected(struct store *store,
 	case REACHED:
 		return;
 	case FAILED:
-		die("link %s -- %s: a VM has just gone", end[FRONT].domain.name,
-		    end[BACK].domain.name);
+		die_refused(store, link);
+		return;
 	case PENDING:
 		die("link %s -- %s is not connected after %u s, it stays: %s is %s, %s is %s: %s",
 		    end[FRONT].domain.name, end[BACK].domain.name, opt->wait,
@@ -114,18 +133,15 @@ static void close_in_order(struct store *store, const struct options *opt,
 	if (wait_for_link(store, link, seconds, "link", is_closed, NULL) ==
 	    REACHED)
 		return;
-	die("link %s -- %s is not closed after %u s: %s is %s, %s is %s: use --force to remove it nevertheless",
+	die("link %s -- %s is not closed after %u s: %s is %s, %s is %s: use --force",
 	    end[FRONT].domain.name, end[BACK].domain.name, seconds,
 	    end[FRONT].domain.name, end_state(&end[FRONT]),
 	    end[BACK].domain.name, end_state(&end[BACK]));
 }
 
-static void erase(struct store *store, const struct link *link)
+static void erase_and_tell(struct store *store, const struct link *link)
 {
-	do {
-		store_begin(store);
-		link_erase(store, link);
-	} while (!store_commit(store));
+	erase(store, link);
 	printf("link %s (%u) -- %s (%u) removed\n",
 	       link->end[FRONT].domain.name, link->end[FRONT].domain.domid,
 	       link->end[BACK].domain.name, link->end[BACK].domain.domid);
@@ -139,7 +155,7 @@ static int remove_stale(struct store *store)
 	topology_read(store, &topology);
 	for (i = 0; i < topology.nr_links; i++)
 		if (link_stale(&topology.link[i]))
-			erase(store, &topology.link[i]);
+			erase_and_tell(store, &topology.link[i]);
 	topology_free(&topology);
 	store_close(store);
 	return 0;
@@ -166,21 +182,48 @@ int cmd_link_remove(const struct options *opt)
 		die_no_link(&store, opt->arg[0], opt->arg[1]);
 	if (!(opt->given & OPT_FORCE))
 		close_in_order(&store, opt, link);
-	erase(&store, link);
+	erase_and_tell(&store, link);
 	topology_free(&topology);
 	store_close(&store);
 	return 0;
 }
 
+static bool type_seen_before(const struct link *link, unsigned int index)
+{
+	unsigned int i;
+
+	for (i = 0; i < index; i++)
+		if (!strcmp(service_type(&link->service[i]),
+			    service_type(&link->service[index])))
+			return true;
+	return false;
+}
+
+static char *count_type(const struct link *link, const char *type)
+{
+	unsigned int i, up = 0, all = 0;
+
+	for (i = 0; i < link->nr_services; i++) {
+		if (strcmp(service_type(&link->service[i]), type))
+			continue;
+		all++;
+		up += !strcmp(service_state(link, &link->service[i]), "up");
+	}
+	return xasprintf("%s %u/%u up", type, up, all);
+}
+
+/* As in "mmnet 1/1 up, mmblk 2/3 up". */
 static char *services_text(const struct link *link)
 {
-	char *text = xstrdup(""), *longer;
+	char *text = xstrdup(""), *count, *longer;
 	unsigned int i;
 
 	for (i = 0; i < link->nr_services; i++) {
-		longer = xasprintf("%s%s%s:%s", text, *text ? " " : "",
-				   service_type(&link->service[i]),
-				   service_state(link, &link->service[i]));
+		if (type_seen_before(link, i))
+			continue;
+		count = count_type(link, service_type(&link->service[i]));
+		longer = xasprintf("%s%s%s", text, *text ? ", " : "", count);
+		free(count);
 		free(text);
 		text = longer;
 	}
@@ -192,21 +235,24 @@ static void list_text(const struct topology *topology, const char *vm)
 	struct table table;
 	unsigned int i;
 
-	table_init(&table, 6);
+	table_init(&table, 7);
 	table_add(&table, "FRONTEND");
 	table_add(&table, "BACKEND");
 	table_add(&table, "LINK");
 	table_add(&table, "FRONTEND-STATE");
 	table_add(&table, "BACKEND-STATE");
 	table_add(&table, "SERVICES");
+	table_add(&table, "ERROR");
 	for (i = 0; i < topology->nr_links; i++) {
 		const struct link *link = &topology->link[i];
 		const struct end *end = link->end;
-		char *services;
+		char *services, *problem;
 
 		if (vm && !link_has(link, vm))
 			continue;
 		services = services_text(link);
+		problem = join_problems(link, end[FRONT].error,
+					end[BACK].error);
 		table_add(&table, "%s (%u)", end[FRONT].domain.name,
 			  end[FRONT].domain.domid);
 		table_add(&table, "%s (%u)", end[BACK].domain.name,
@@ -214,7 +260,9 @@ static void list_text(const struct topology *topology, const char *vm)
 		table_add(&table, "%s", link_state(link));
 		table_add(&table, "%s", end_state(&end[FRONT]));
 		table_add(&table, "%s", end_state(&end[BACK]));
-		table_add(&table, "%s", services);
+		table_add(&table, "%s", *services ? services : "-");
+		table_add(&table, "%s", problem ? problem : "");
+		free(problem);
 		free(services);
 	}
 	table_print_and_free(&table);

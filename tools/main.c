@@ -71,7 +71,8 @@ static const struct command commands[] = {
 	{ "blk", "add", cmd_blk_add, 2, 2,
 	  OPT_WAIT | OPT_JSON | OPT_READ_ONLY | OPT_SHARED | OPT_SERIAL |
 	  OPT_QUEUES,
-	  "CLIENT SERVER:/dev/NAME [--read-only] [--shared] [--serial TEXT] [--queues N] [--wait SECONDS] [--json]",
+	  "CLIENT SERVER:/dev/NAME [--read-only] [--shared] [--serial TEXT] "
+	  "[--queues N] [--wait SECONDS] [--json]",
 	  "a disk of one VM in another (and a link, if there is none)" },
 	{ "blk", "remove", cmd_blk_remove, 2, 2, 0,
 	  "CLIENT SERVER:/dev/NAME",
@@ -146,8 +147,8 @@ static const struct command *find_command(const char *noun, const char *verb)
 		  noun, verb);
 }
 
-static unsigned int number(const char *option, const char *s,
-			   unsigned int min, unsigned int max)
+static unsigned int take_number(const char *option, const char *s,
+				unsigned int min, unsigned int max)
 {
 	unsigned int value;
 
@@ -158,7 +159,7 @@ static unsigned int number(const char *option, const char *s,
 }
 
 /* Six octets in hexadecimal; an interface has neither a group nor none. */
-static const char *mac(const char *option, const char *s)
+static const char *take_mac(const char *option, const char *s)
 {
 	unsigned int i, octet, any = 0;
 	const char *p = s;
@@ -167,7 +168,7 @@ static const char *mac(const char *option, const char *s)
 		if (!isxdigit((unsigned char)p[0]) ||
 		    !isxdigit((unsigned char)p[1]) ||
 		    p[2] != (i < 5 ? ':' : '\0'))
-			die_usage("%s: %s is not a MAC address: say six octets as in 00:16:3e:01:02:03",
+			die_usage("%s: %s is no MAC address: say it as in 00:16:3e:01:02:03",
 				  option, s);
 		octet = strtoul(p, NULL, 16);
 		if (i == 0 && octet & 1)
@@ -181,7 +182,7 @@ static const char *mac(const char *option, const char *s)
 	return s;
 }
 
-static const char *serial(const char *s)
+static const char *take_serial(const char *s)
 {
 	if (!*s || strlen(s) > MAX_SERIAL || !printable(s))
 		die_usage("--serial: say 1 to %d printable characters",
@@ -193,25 +194,25 @@ static void take_option(struct options *opt, int val)
 {
 	switch (val) {
 	case VAL_MAC_A:
-		opt->mac[0] = mac("--mac-a", optarg);
+		opt->mac[0] = take_mac("--mac-a", optarg);
 		val = OPT_MAC;
 		break;
 	case VAL_MAC_B:
-		opt->mac[1] = mac("--mac-b", optarg);
+		opt->mac[1] = take_mac("--mac-b", optarg);
 		val = OPT_MAC;
 		break;
 	case OPT_WAIT:
-		opt->wait = number("--wait", optarg, 0, MAX_WAIT);
+		opt->wait = take_number("--wait", optarg, 0, MAX_WAIT);
 		break;
 	case OPT_MTU:
-		opt->mtu = number("--mtu", optarg, MIN_MTU, MAX_MTU);
+		opt->mtu = take_number("--mtu", optarg, MIN_MTU, MAX_MTU);
 		break;
 	case OPT_QUEUES:
-		opt->queues = number("--queues", optarg, 1,
-				     FIDO_MAX_CHANNELS);
+		opt->queues = take_number("--queues", optarg, 1,
+					  FIDO_MAX_CHANNELS);
 		break;
 	case OPT_SERIAL:
-		opt->serial = serial(optarg);
+		opt->serial = take_serial(optarg);
 		break;
 	default:
 		break;

@@ -26,7 +26,7 @@ static enum verdict is_up(const struct link *link, const void *arg)
 	const unsigned int *id = arg;
 	const struct service *service = find_id(link, *id);
 
-	if (!service || link_stale(link))
+	if (!service || link_stale(link) || link_failed(link))
 		return FAILED;
 	if (link_connected(link) && service_up(service))
 		return REACHED;
@@ -54,6 +54,9 @@ static void die_refused(struct store *store, struct link *link,
 
 	if (service)
 		problem = service_problem(link, service);
+	if (!problem)
+		problem = join_problems(link, link->end[FRONT].error,
+					link->end[BACK].error);
 	undo(store, link, add);
 	die("%s not added: %s", add->what,
 	    problem ? problem : "a VM or the link has just gone");

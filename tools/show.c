@@ -24,21 +24,8 @@ const char *service_state(const struct link *link,
 /* The errors of both sides in one line, or NULL. To be freed. */
 char *service_problem(const struct link *link, const struct service *service)
 {
-	const char *front = service->half[FRONT].error;
-	const char *back = service->half[BACK].error;
-	const char *name[] = {
-		[FRONT] = link->end[FRONT].domain.name,
-		[BACK] = link->end[BACK].domain.name,
-	};
-
-	if (front && back)
-		return xasprintf("%s: %s; %s: %s", name[FRONT], front,
-				 name[BACK], back);
-	if (front)
-		return xasprintf("%s: %s", name[FRONT], front);
-	if (back)
-		return xasprintf("%s: %s", name[BACK], back);
-	return NULL;
+	return join_problems(link, service->half[FRONT].error,
+			     service->half[BACK].error);
 }
 
 /* Text */
@@ -90,10 +77,12 @@ void show_link(const struct link *link)
 			     end[BACK].domain.name, end[BACK].domain.domid,
 			     link_state(link)));
 	for (side = 0; side < NR_SIDES; side++)
-		print_line(xasprintf("  %s %s (%u): %s", role[side],
+		print_line(xasprintf("  %s %s (%u): %s%s%s", role[side],
 				     end[side].domain.name,
 				     end[side].domain.domid,
-				     end_state(&end[side])));
+				     end_state(&end[side]),
+				     end[side].error ? ", " : "",
+				     end[side].error ? end[side].error : ""));
 	for (i = 0; i < link->nr_services; i++)
 		show_service(link, &link->service[i]);
 	if (link_stale(link))
@@ -111,6 +100,7 @@ static void json_end(const struct link *link, unsigned int side)
 	json_string("name", end->domain.name);
 	json_bool("running", end->domain.running);
 	json_string("state", end_state(end));
+	json_string("error", end->error);
 	json_object_end();
 }
 

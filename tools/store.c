@@ -17,7 +17,7 @@
 #define MAX_TRIES 64
 
 static char *format_path(const char *fmt, va_list ap)
-	__attribute__((format(printf, 1, 0)));
+	__printf(1, 0);
 
 static char *format_path(const char *fmt, va_list ap)
 {
@@ -29,7 +29,7 @@ static char *format_path(const char *fmt, va_list ap)
 }
 
 static void die_store(const char *doing, const char *path)
-	__attribute__((noreturn));
+	__noreturn;
 
 static void die_store(const char *doing, const char *path)
 {
@@ -58,7 +58,7 @@ void store_open(struct store *store)
 		return;
 	if (errno == EACCES || errno == EPERM)
 		die("no permission to use xenstore: run fidoctl as root in dom0");
-	die("cannot reach xenstore (%s): run fidoctl in dom0 of a Xen host, with xenstored running",
+	die("cannot reach xenstore (%s): run fidoctl in dom0, with xenstored running",
 	    strerror(errno));
 }
 

@@ -8,6 +8,8 @@
 #include <stdbool.h>
 #include <xenstore.h>
 
+#include "util.h"
+
 /**
  * struct store - a connection to xenstore
  * @xs: libxenstore's handle
@@ -28,11 +30,11 @@ bool store_commit(struct store *store);
 void store_abort(struct store *store);
 
 char *store_read(struct store *store, const char *fmt, ...)
-	__attribute__((format(printf, 2, 3)));
+	__printf(2, 3);
 char **store_list(struct store *store, unsigned int *nr, const char *fmt, ...)
-	__attribute__((format(printf, 3, 4)));
+	__printf(3, 4);
 void store_write(struct store *store, const char *dir, const char *name,
-		 const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+		 const char *fmt, ...) __printf(4, 5);
 void store_mkdir(struct store *store, const char *dir, unsigned int owner,
 		 unsigned int reader);
 void store_remove(struct store *store, const char *path);

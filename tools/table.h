@@ -7,6 +7,8 @@
 
 #include <stddef.h>
 
+#include "util.h"
+
 struct table {
 	unsigned int nr_columns;
 	size_t nr_cells;
@@ -15,7 +17,7 @@ struct table {
 
 void table_init(struct table *table, unsigned int nr_columns);
 void table_add(struct table *table, const char *fmt, ...)
-	__attribute__((format(printf, 2, 3)));
+	__printf(2, 3);
 void table_print_and_free(struct table *table);
 
 #endif /* FIDOCTL_TABLE_H */

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "topology.h"
 #include "util.h"
+
+#define MAX_ERRNO 4095
 
 /* Service */
 
@@ -102,6 +105,30 @@ static bool read_uint(struct store *store, const char *dir, const char *name,
 	return ok;
 }
 
+/*
+ * xenbus writes "ERRNO MESSAGE", and nobody takes it back: it is of interest
+ * while the link is not connected.
+ */
+static char *read_error(struct store *store, const struct end *end)
+{
+	char *s, *text, *error;
+	long err;
+
+	if (end->state == XENBUS_CONNECTED)
+		return NULL;
+	s = store_read(store, "%s/error", end->error_dir);
+	if (!s)
+		return NULL;
+	err = strtol(s, &text, 10);
+	text += *text == ' ';
+	if (err < 0 && err >= -MAX_ERRNO)
+		error = xasprintf("%s: %s", text, strerror(-err));
+	else
+		error = xstrdup(s);
+	free(s);
+	return error;
+}
+
 static void end_read(struct store *store, struct end *end, unsigned int side)
 {
 	unsigned int peer;
@@ -112,6 +139,24 @@ static void end_read(struct store *store, struct end *end, unsigned int side)
 	if (!read_uint(store, end->dir, "state", XENBUS_RECONFIGURED,
 		       &end->state))
 		end->state = XENBUS_UNKNOWN;
+	end->error = read_error(store, end);
+}
+
+static void end_set_dir(struct end *end, const char *fmt, ...)
+	__printf(2, 3);
+
+static void end_set_dir(struct end *end, const char *fmt, ...)
+{
+	char node[48];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(node, sizeof(node), fmt, ap);
+	va_end(ap);
+	snprintf(end->dir, sizeof(end->dir), "/local/domain/%u/%s",
+		 end->domain.domid, node);
+	snprintf(end->error_dir, sizeof(end->error_dir),
+		 "/local/domain/%u/error/%s", end->domain.domid, node);
 }
 
 static void mark_services(struct store *store, const char *dir, bool *seen)
@@ -179,11 +224,8 @@ void link_read(struct store *store, unsigned int front, unsigned int back,
 	memset(link, 0, sizeof(*link));
 	domain_read(store, front, &end[FRONT].domain);
 	domain_read(store, back, &end[BACK].domain);
-	snprintf(end[FRONT].dir, sizeof(end->dir),
-		 "/local/domain/%u/device/" FIDO_XS_TYPE "/%u", front, back);
-	snprintf(end[BACK].dir, sizeof(end->dir),
-		 "/local/domain/%u/backend/" FIDO_XS_TYPE "/%u/%u", back,
-		 front, back);
+	end_set_dir(&end[FRONT], "device/" FIDO_XS_TYPE "/%u", back);
+	end_set_dir(&end[BACK], "backend/" FIDO_XS_TYPE "/%u/%u", front, back);
 	for (side = 0; side < NR_SIDES; side++) {
 		end_read(store, &end[side], side);
 		end_recall_name(store, &end[side], &end[!side]);
@@ -197,6 +239,10 @@ void link_free(struct link *link)
 
 	for (i = 0; i < link->nr_services; i++)
 		service_free(&link->service[i]);
+	for (i = 0; i < NR_SIDES; i++) {
+		free(link->end[i].error);
+		link->end[i].error = NULL;
+	}
 	free(link->service);
 	link->service = NULL;
 	link->nr_services = 0;
@@ -243,6 +289,29 @@ const char *link_state(const struct link *link)
 	if (link_in_state(link, XENBUS_CLOSED))
 		return "closed";
 	return "connecting";
+}
+
+/* A driver has given up: nothing will happen by itself. */
+bool link_failed(const struct link *link)
+{
+	return link->end[FRONT].error || link->end[BACK].error;
+}
+
+/* What the two sides complain of in one line, or NULL. To be freed. */
+char *join_problems(const struct link *link, const char *front,
+		    const char *back)
+{
+	const char *front_name = link->end[FRONT].domain.name;
+	const char *back_name = link->end[BACK].domain.name;
+
+	if (front && back)
+		return xasprintf("%s: %s; %s: %s", front_name, front,
+				 back_name, back);
+	if (front)
+		return xasprintf("%s: %s", front_name, front);
+	if (back)
+		return xasprintf("%s: %s", back_name, back);
+	return NULL;
 }
 
 /* What to do about a link that does not connect. */

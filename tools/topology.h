@@ -70,13 +70,17 @@ struct service {
  * @domain: the VM
  * @present: the directory is there, with what the toolstack writes
  * @state: XenbusState
+ * @error: why this side's driver has given up, or NULL
  * @dir: path of the directory
+ * @error_dir: where this side's xenbus reports errors of it
  */
 struct end {
 	struct domain domain;
 	bool present;
 	unsigned int state;
+	char *error;
 	char dir[96];
+	char error_dir[96];
 };
 
 /**
@@ -108,8 +112,11 @@ bool link_exists(const struct link *link);
 bool link_stale(const struct link *link);
 bool link_connected(const struct link *link);
 const char *link_state(const struct link *link);
+bool link_failed(const struct link *link);
 const char *link_hint(const struct link *link);
 const char *end_state(const struct end *end);
+char *join_problems(const struct link *link, const char *front,
+		    const char *back);
 bool link_joins(const struct link *link, const char *a, const char *b,
 		unsigned int *side_a);
 bool link_has(const struct link *link, const char *vm);

@@ -9,7 +9,7 @@
 #include "util.h"
 
 static void complain(const char *fmt, va_list ap)
-	__attribute__((format(printf, 1, 0)));
+	__printf(1, 0);
 
 /* One line, whatever a name or an error text from another VM contains. */
 static void complain(const char *fmt, va_list ap)
@@ -71,11 +71,12 @@ void *xcalloc(size_t n, size_t size)
 /* Room for one more element in an array that has @n. */
 void *xgrow(void *array, size_t n, size_t size)
 {
-	void *p = reallocarray(array, n + 1, size);
+	char *p = reallocarray(array, n + 1, size);
 
 	if (!p)
 		die("out of memory");
-	return memset((char *)p + n * size, 0, size) - n * size;
+	memset(p + n * size, 0, size);
+	return p;
 }
 
 char *xstrdup(const char *s)

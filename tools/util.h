@@ -8,6 +8,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* as in the kernel */
+#define __noreturn __attribute__((noreturn))
+#define __printf(fmt, args) __attribute__((format(printf, fmt, args)))
+
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
 /* exit codes */
@@ -15,18 +19,18 @@
 #define EXIT_USAGE	2
 
 void die(const char *fmt, ...)
-	__attribute__((noreturn, format(printf, 1, 2)));
+	__noreturn __printf(1, 2);
 void die_usage(const char *fmt, ...)
-	__attribute__((noreturn, format(printf, 1, 2)));
-void note(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+	__noreturn __printf(1, 2);
+void note(const char *fmt, ...) __printf(1, 2);
 
 void *xcalloc(size_t n, size_t size)
-	__attribute__((returns_nonnull, malloc));
+	__attribute__((returns_nonnull));
 void *xgrow(void *array, size_t n, size_t size)
 	__attribute__((returns_nonnull));
-char *xstrdup(const char *s) __attribute__((returns_nonnull, malloc));
+char *xstrdup(const char *s) __attribute__((returns_nonnull));
 char *xasprintf(const char *fmt, ...)
-	__attribute__((returns_nonnull, format(printf, 1, 2)));
+	__attribute__((returns_nonnull)) __printf(1, 2);
 
 bool parse_uint(const char *s, unsigned long max, unsigned int *value);
 bool printable(const char *s);
