@@ -99,7 +99,7 @@
 
 #define MMBLK_SECTOR_SIZE	512
 #define MMBLK_MAX_SEGS		256	/* fill a list page */
-#define MMBLK_MAX_BYTES		(1U << 20)
+#define MMBLK_MAX_BYTES		1048576
 #define MMBLK_SERIAL_LEN	36
 
 #define MMBLK_MSG_SIZE		(MMBLK_SLOT_SIZE - sizeof(struct fido_slot))

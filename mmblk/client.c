@@ -9,7 +9,6 @@
  */
 #include <linux/err.h>
 #include <linux/idr.h>
-#include <linux/log2.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 
@@ -75,46 +74,6 @@ static int mmblk_queues_alloc(struct mmblk_client *client, unsigned int nr)
 
 /* Configuration */
 
-static bool mmblk_block_size_valid(u32 size)
-{
-	return is_power_of_2(size) && size >= MMBLK_SECTOR_SIZE &&
-	       size <= PAGE_SIZE;
-}
-
-/*
- * Whatever would make the block layer complain, or compute nonsense. Where a
- * value is merely useless it is dropped.
- */
-static const char *mmblk_config_check(struct mmblk_config *c)
-{
-	if (c->version != MMBLK_VERSION)
-		return "mmblk: unknown version";
-	if (!mmblk_block_size_valid(c->logical_block_size))
-		return "mmblk: invalid logical block size";
-	if (c->sectors > (u64)S64_MAX >> SECTOR_SHIFT ||
-	    (c->sectors << SECTOR_SHIFT) & (c->logical_block_size - 1))
-		return "mmblk: invalid size";
-	if (c->max_bytes < PAGE_SIZE ||
-	    c->max_bytes & (c->logical_block_size - 1))
-		return "mmblk: invalid request size";
-
-	c->max_bytes = min_t(u32, c->max_bytes, MMBLK_MAX_BYTES);
-	if (!is_power_of_2(c->physical_block_size) ||
-	    c->physical_block_size < c->logical_block_size)
-		c->physical_block_size = c->logical_block_size;
-	c->alignment_offset &= c->physical_block_size - 1;
-	if (c->io_min < c->physical_block_size ||
-	    c->io_min % c->physical_block_size)
-		c->io_min = c->physical_block_size;
-	if (c->io_opt % c->physical_block_size)
-		c->io_opt = 0;
-	if (!is_power_of_2(c->discard_granularity) ||
-	    c->discard_granularity < c->logical_block_size)
-		c->discard_granularity = c->logical_block_size;
-	c->discard_alignment &= c->discard_granularity - 1;
-	return NULL;
-}
-
 /*
  * After ->up() or its failure to come: let the requests go. Nothing else
  * changes @running here, since ->down() waits for the caller.
@@ -131,27 +90,20 @@ static void mmblk_client_run(struct mmblk_client *client)
 /**
  * mmblk_client_configure - the server has told what the device is like
  * @client: client
- * @config: private copy
+ * @config: private copy, checked
  *
  * Context: completion of queue 0.
  */
 void mmblk_client_configure(struct mmblk_client *client,
 			    const struct mmblk_config *config)
 {
-	struct mmblk_config c = *config;
-	const char *why = mmblk_config_check(&c);
 	bool same;
-
-	if (why) {
-		fido_chan_break(client->queue[0]->chan, why);
-		return;
-	}
 
 	spin_lock(&client->lock);
 	same = !client->has_config ||
-	       client->config.logical_block_size == c.logical_block_size;
+	       client->config.logical_block_size == config->logical_block_size;
 	if (same) {
-		client->config = c;
+		client->config = *config;
 		client->has_config = true;
 	}
 	spin_unlock(&client->lock);

@@ -16,6 +16,7 @@
 
 #include "client.h"
 #include "status.h"
+#include "wire.h"
 
 #define MMBLK_RUN_BYTES		SZ_1M
 
@@ -93,37 +94,18 @@ static int mmblk_copy_data(struct request *rq, struct mmblk_source *src)
 	return err;
 }
 
-static bool mmblk_segs_sum_is(const struct fido_seg *seg, unsigned int nr,
-			      u32 bytes)
-{
-	u64 sum = 0;
-	unsigned int i;
-
-	for (i = 0; i < nr; i++) {
-		if (!seg[i].len)
-			return false;
-		sum += seg[i].len;
-	}
-	return sum == bytes;
-}
-
 /*
  * Get private copies of the segments: those in the message are, those of a
  * list go to the page of the tag, which no READ needs.
  */
 static const struct fido_seg *mmblk_get_segs(struct mmblk_queue *q,
-					     const struct mmblk_done *done,
-					     unsigned int inline_segs)
+					     const struct mmblk_done *done)
 {
 	struct fido_seg *list = page_address(q->lists->page[done->tag]);
-	u32 size = done->nr_segs * sizeof(*list);
 
 	if (done->nr_segs <= MMBLK_DONE_SEGS)
-		return inline_segs == done->nr_segs ? done->seg : NULL;
-	if (done->nr_segs > MMBLK_MAX_SEGS || inline_segs != 1 ||
-	    done->seg[0].len != size)
-		return NULL;
-	if (fido_read(q->chan, done->seg[0].addr, list, size))
+		return done->seg;
+	if (fido_read(q->chan, done->seg->addr, list, done->seg->len))
 		return NULL;
 	return list;
 }
@@ -131,40 +113,19 @@ static const struct fido_seg *mmblk_get_segs(struct mmblk_queue *q,
 /* Returns why the channel has to be broken, NULL if all is well. */
 static const char *mmblk_take_data(struct mmblk_queue *q,
 				   const struct mmblk_done *done,
-				   unsigned int inline_segs, struct request *rq)
+				   struct request *rq)
 {
 	struct mmblk_source src = {
 		.chan = q->chan,
 		.nr = done->nr_segs,
 	};
 
-	src.seg = mmblk_get_segs(q, done, inline_segs);
-	if (!src.seg || !mmblk_segs_sum_is(src.seg, src.nr, done->bytes))
+	src.seg = mmblk_get_segs(q, done);
+	if (!src.seg || !mmblk_wire_segs(src.seg, src.nr, done->bytes, 1))
 		return "mmblk: completion with invalid segments";
 	if (mmblk_copy_data(rq, &src))
 		return "mmblk: completion with unreadable data";
 	mmblk_stat_add(&q->stats, MMBLK_STAT_READ_BYTES, done->bytes);
-	return NULL;
-}
-
-/*
- * Look at a completion, which is a private copy, in the light of our own
- * record of the request. Returns why it makes no sense, NULL if it does.
- */
-static const char *mmblk_check_done(const struct mmblk_queue *q,
-				    const struct mmblk_done *done, u32 id)
-{
-	const struct mmblk_tag *t = &q->tag[done->tag];
-	u32 bytes = done->status == MMBLK_OK ? t->bytes : 0;
-
-	if (done->op != t->op)
-		return "mmblk: completion of another operation";
-	if (done->bytes != bytes)
-		return "mmblk: completion with another length";
-	if (bytes ? id == FIDO_ID_NONE : id != FIDO_ID_NONE)
-		return "mmblk: completion with a wrong id";
-	if (!bytes && done->nr_segs)
-		return "mmblk: completion with segments, but no data";
 	return NULL;
 }
 
@@ -183,41 +144,44 @@ static void mmblk_finish(struct mmblk_queue *q, struct mmblk_tag *t,
 	q->done[q->nr_done++] = rq;
 }
 
+/* Returns why the message makes no sense, NULL if it does. */
 static const char *mmblk_handle_done(struct mmblk_queue *q, u32 len, u32 id)
 {
 	const struct mmblk_done *done = (const void *)q->msg;
-	unsigned int inline_segs;
+	struct mmblk_tag *t;
 	struct request *rq;
 	const char *why;
 
-	if (len < sizeof(*done) ||
-	    (len - sizeof(*done)) % sizeof(struct fido_seg))
-		return "mmblk: completion of a wrong size";
-	inline_segs = (len - sizeof(*done)) / sizeof(struct fido_seg);
-	if (done->tag >= MMBLK_DEPTH)
-		return "mmblk: completion with a tag out of range";
+	why = mmblk_wire_done(done, len, id);
+	if (why)
+		return why;
+	t = &q->tag[done->tag];
 	/* pairs with the barriers around the rings: the request was sent */
-	rq = READ_ONCE(q->tag[done->tag].rq);
+	rq = READ_ONCE(t->rq);
 	if (!rq)
 		return "mmblk: completion with a tag that is not in flight";
 
-	why = mmblk_check_done(q, done, id);
+	why = mmblk_wire_answer(done, t->op, t->bytes);
 	if (!why && done->bytes)
-		why = mmblk_take_data(q, done, inline_segs, rq);
+		why = mmblk_take_data(q, done, rq);
 	if (why)
 		return why;
 	if (id != FIDO_ID_NONE)
 		fido_rx_release(q->chan, id);
-	mmblk_finish(q, &q->tag[done->tag], rq, done->status);
+	mmblk_finish(q, t, rq, done->status);
 	return NULL;
 }
 
 static const char *mmblk_handle_config(struct mmblk_queue *q, u32 len, u32 id)
 {
-	if (q->index || len != sizeof(struct mmblk_config) ||
-	    id != FIDO_ID_NONE)
-		return "mmblk: configuration where none belongs";
-	mmblk_client_configure(q->client, (const void *)q->msg);
+	struct mmblk_config *config = (void *)q->msg;
+	const char *why = mmblk_wire_config(config, len, id);
+
+	if (why)
+		return why;
+	if (q->index)
+		return "mmblk: configuration on another channel than 0";
+	mmblk_client_configure(q->client, config);
 	return NULL;
 }
 

@@ -15,87 +15,31 @@
 
 #include "segs.h"
 #include "server.h"
+#include "wire.h"
 
 static const struct mmblk_request *mmblk_msg(const struct mmblk_lane *lane)
 {
 	return (const void *)lane->msg;
 }
 
-/* Checks */
-
-static u8 mmblk_check_op(const struct mmblk_server *server,
-			 const struct mmblk_request *r)
-{
-	u8 flags = 0;
-
-	if (r->op < MMBLK_OP_READ || r->op > MMBLK_OP_WRITE_ZEROES)
-		return MMBLK_NOTSUPP;
-	if (r->op == MMBLK_OP_WRITE)
-		flags = MMBLK_F_FUA;
-	if (r->op == MMBLK_OP_WRITE_ZEROES)
-		flags = MMBLK_F_NOUNMAP;
-	if (r->flags & ~flags)
-		return MMBLK_INVAL;
-	if (!server->backing.dev.write && r->op != MMBLK_OP_READ &&
-	    r->op != MMBLK_OP_FLUSH)
-		return MMBLK_IOERR;
-	return MMBLK_OK;
-}
-
-static u8 mmblk_check_range(const struct mmblk_server *server,
-			    const struct mmblk_request *r)
-{
-	struct block_device *bdev = mmblk_backing_bdev(&server->backing);
-	u64 size = bdev_nr_sectors(bdev);
-	u32 block = bdev_logical_block_size(bdev);
-	u32 sectors = r->bytes >> SECTOR_SHIFT;
-
-	if (r->op == MMBLK_OP_FLUSH)
-		return r->sector || r->bytes ? MMBLK_INVAL : MMBLK_OK;
-	if (!r->bytes || r->bytes & (block - 1) ||
-	    r->sector & ((block >> SECTOR_SHIFT) - 1))
-		return MMBLK_INVAL;
-	if ((r->op == MMBLK_OP_READ || r->op == MMBLK_OP_WRITE) &&
-	    r->bytes > MMBLK_MAX_BYTES)
-		return MMBLK_INVAL;
-	if (sectors > size || r->sector > size - sectors)
-		return MMBLK_IOERR;
-	return MMBLK_OK;
-}
-
-static u8 mmblk_check_nr_segs(const struct mmblk_request *r,
-			      unsigned int nr_inline)
-{
-	if (r->op != MMBLK_OP_WRITE)
-		return r->nr_segs || nr_inline ? MMBLK_INVAL : MMBLK_OK;
-	if (!r->nr_segs || r->nr_segs > MMBLK_MAX_SEGS)
-		return MMBLK_INVAL;
-	if (r->nr_segs <= MMBLK_REQUEST_SEGS)
-		return nr_inline == r->nr_segs ? MMBLK_OK : MMBLK_INVAL;
-	if (nr_inline != 1 ||
-	    r->seg[0].len != r->nr_segs * sizeof(struct fido_seg))
-		return MMBLK_INVAL;
-	return MMBLK_OK;
-}
-
 /**
  * mmblk_request_check - can this request be served at all?
  * @lane: lane with a request in @msg
- * @nr_inline: segments in the message
+ * @len: bytes of the message
  *
  * Return: MMBLK_OK, or what the client gets to know.
  */
-u8 mmblk_request_check(struct mmblk_lane *lane, unsigned int nr_inline)
+u8 mmblk_request_check(struct mmblk_lane *lane, u32 len)
 {
-	const struct mmblk_request *r = mmblk_msg(lane);
-	u8 code;
+	struct mmblk_backing *backing = &lane->server->backing;
+	struct block_device *bdev = mmblk_backing_bdev(backing);
+	struct mmblk_wire_device device = {
+		.sectors = bdev_nr_sectors(bdev),
+		.block_size = bdev_logical_block_size(bdev),
+		.read_only = !backing->dev.write,
+	};
 
-	code = mmblk_check_op(lane->server, r);
-	if (code == MMBLK_OK)
-		code = mmblk_check_range(lane->server, r);
-	if (code == MMBLK_OK)
-		code = mmblk_check_nr_segs(r, nr_inline);
-	return code;
+	return mmblk_wire_refuse(mmblk_msg(lane), len, &device);
 }
 
 /* The data of a WRITE: from addresses to pages */
@@ -182,22 +126,6 @@ static int mmblk_resolve_all(struct mmblk_lane *lane, struct mmblk_job *job,
 	return err;
 }
 
-/* Drivers count on pieces of sectors; the sum is what the client asked for */
-static bool mmblk_segs_valid(const struct fido_seg *seg, unsigned int nr,
-			     u32 bytes)
-{
-	u64 sum = 0;
-	unsigned int i;
-
-	for (i = 0; i < nr; i++) {
-		if (!seg[i].len || (seg[i].addr | seg[i].len) &
-				   (MMBLK_SECTOR_SIZE - 1))
-			return false;
-		sum += seg[i].len;
-	}
-	return sum == bytes;
-}
-
 static bool mmblk_segs_third(struct mmblk_lane *lane,
 			     const struct fido_seg *seg, unsigned int nr)
 {
@@ -216,7 +144,9 @@ static int mmblk_find_data(struct mmblk_lane *lane, struct mmblk_job *job)
 	const struct mmblk_request *r = mmblk_msg(lane);
 	const struct fido_seg *seg = mmblk_get_segs(lane);
 
-	if (!seg || !mmblk_segs_valid(seg, r->nr_segs, r->bytes))
+	/* drivers count on pieces of whole sectors */
+	if (!seg || !mmblk_wire_segs(seg, r->nr_segs, r->bytes,
+				     MMBLK_SECTOR_SIZE))
 		return -EINVAL;
 	if (mmblk_segs_third(lane, seg, r->nr_segs)) {
 		job->held = kcalloc(MMBLK_MAX_RUNS, sizeof(*job->held),

@@ -15,6 +15,7 @@
 #include "segs.h"
 #include "server.h"
 #include "status.h"
+#include "wire.h"
 
 /* Sending: @tx_lock is held */
 
@@ -184,13 +185,11 @@ static const char *mmblk_accept(struct mmblk_lane *lane, u32 len, u32 id)
 {
 	const struct mmblk_request *r = (const void *)lane->msg;
 	struct mmblk_job *job;
+	const char *why;
 
-	if (len < sizeof(*r) || (len - sizeof(*r)) % sizeof(struct fido_seg))
-		return "mmblk: request of a wrong size";
-	if (id != FIDO_ID_NONE)
-		return "mmblk: request with an id";
-	if (r->tag >= MMBLK_DEPTH)
-		return "mmblk: request with a tag out of range";
+	why = mmblk_wire_request(r, len, id);
+	if (why)
+		return why;
 	job = &lane->job[r->tag];
 	/* pairs with the release in mmblk_push_done() */
 	if (smp_load_acquire(&job->busy))
@@ -201,7 +200,7 @@ static const char *mmblk_accept(struct mmblk_lane *lane, u32 len, u32 id)
 	job->bytes = r->bytes;
 	job->status = BLK_STS_OK;
 	lane->pending = job;
-	lane->pending_segs = (len - sizeof(*r)) / sizeof(struct fido_seg);
+	lane->pending_len = len;
 	return NULL;
 }
 
@@ -231,7 +230,7 @@ static void mmblk_refuse(struct mmblk_lane *lane, struct mmblk_job *job,
 static bool mmblk_serve_one(struct mmblk_lane *lane)
 {
 	struct mmblk_job *job = lane->pending;
-	u8 code = mmblk_request_check(lane, lane->pending_segs);
+	u8 code = mmblk_request_check(lane, lane->pending_len);
 	int err;
 
 	mmblk_take_on(lane);

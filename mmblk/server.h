@@ -66,7 +66,7 @@ struct mmblk_job {
  * @thread: takes requests and submits them; the only one that receives and
  *	reaps
  * @signalled: an event has come and was not acknowledged
- * @worked: there was something to do since the last acknowledgement
+ * @worked: there was something to do since an event was acknowledged
  * @tx_lock: serializes the tx functions of @chan; guards @done, @in_service,
  *	@dead, @no_id and @config_due. Taken in interrupts.
  * @done: jobs that wait for their completion to be sent
@@ -76,7 +76,7 @@ struct mmblk_job {
  * @config_due: the configuration is to be sent
  * @idle: waits for @in_service to become zero
  * @pending: job that waits for a buffer: nothing is taken until it got one
- * @pending_segs: segments in its message, which is still in @msg
+ * @pending_len: bytes of its message, which is still in @msg
  * @pool: buffers
  * @stats: counters
  * @msg: private copy of the request in work
@@ -93,7 +93,7 @@ struct mmblk_lane {
 	bool signalled;
 	bool worked;
 
-	spinlock_t tx_lock;
+	spinlock_t tx_lock;	/* tx of @chan, and what follows */
 	struct list_head done;
 	unsigned int in_service;
 	bool dead;
@@ -102,7 +102,7 @@ struct mmblk_lane {
 	wait_queue_head_t idle;
 
 	struct mmblk_job *pending;
-	unsigned int pending_segs;
+	u32 pending_len;
 	struct mmblk_pool pool;
 	struct mmblk_stats stats;
 	u8 msg[MMBLK_MSG_SIZE] __aligned(8);
@@ -136,7 +136,7 @@ void mmblk_lane_event(struct fido_chan *chan, void *priv);
 void mmblk_job_done(struct mmblk_job *job);
 
 /* request.c */
-u8 mmblk_request_check(struct mmblk_lane *lane, unsigned int nr_inline);
+u8 mmblk_request_check(struct mmblk_lane *lane, u32 len);
 int mmblk_request_start(struct mmblk_job *job);
 void mmblk_request_put(struct mmblk_job *job);
 

@@ -107,18 +107,20 @@ static ssize_t chan_show(struct device *dev, struct device_attribute *attr,
 			  chan_stat(dev_get_drvdata(dev), ca->offset));
 }
 
-#define CHAN(_name)							\
+#define CHAN_OFFSET(name) offsetof(struct fido_chan_stats, name)
+
+#define CHAN(_name, _offset)						\
 	static struct chan_attr chan_##_name = {			\
 		.attr = __ATTR(_name, 0444, chan_show, NULL),		\
-		.offset = offsetof(struct fido_chan_stats, _name),	\
+		.offset = _offset,					\
 	}
 
-CHAN(sent);
-CHAN(received);
-CHAN(released);
-CHAN(reaped);
-CHAN(signals);
-CHAN(events);
+CHAN(sent, CHAN_OFFSET(sent));
+CHAN(received, CHAN_OFFSET(received));
+CHAN(released, CHAN_OFFSET(released));
+CHAN(reaped, CHAN_OFFSET(reaped));
+CHAN(signals, CHAN_OFFSET(signals));
+CHAN(events, CHAN_OFFSET(events));
 
 static struct attribute *mmblk_stats_attrs[] = {
 	&stat_reads.attr.attr,
