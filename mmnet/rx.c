@@ -428,6 +428,16 @@ static struct sk_buff *rx_build(struct mmnet_queue *q, u32 id)
 	return skb;
 }
 
+/* A third domain's memory may have gone while the message was under way. */
+static void rx_failed(struct mmnet_queue *q, int err)
+{
+	if (err == -EFAULT)
+		fido_chan_break(q->chan,
+				"mmnet: address outside the owner's memory");
+	mmnet_rx_count(q, err == -ENOMEM ? MMNET_RX_DROP_NOMEM :
+					   MMNET_RX_DROP_UNREADABLE, 1);
+}
+
 static void rx_frame(struct mmnet_queue *q, u32 id)
 {
 	struct sk_buff *skb;
@@ -442,9 +452,7 @@ static void rx_frame(struct mmnet_queue *q, u32 id)
 	if (!IS_ERR(skb))
 		rx_deliver(q, skb);
 	else
-		mmnet_rx_count(q, PTR_ERR(skb) == -ENOMEM ?
-			       MMNET_RX_DROP_NOMEM :
-			       MMNET_RX_DROP_UNREADABLE, 1);
+		rx_failed(q, PTR_ERR(skb));
 }
 
 static bool rx_one(struct mmnet_queue *q)

@@ -1,0 +1,40 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0
+# DESCRIPTION: mmnet0 appears with the service, its carrier follows the link, IPv4 and IPv6 pass
+# shellcheck disable=SC1091
+. "$LAB_DIR/cases/mmnet-lib.sh"
+
+ping_all() {
+	in_vm a "ping -q -c 5 -i 0.2 -W 5 ${ADDRESS4[b]}"
+	in_vm a "ping -q -c 5 -i 0.2 -W 5 -s 60000 ${ADDRESS4[b]}"
+	in_vm b "ping -q -c 5 -i 0.2 -W 5 ${ADDRESS6[a]}"
+	in_vm b "ping -q -c 5 -i 0.2 -W 5 -s 60000 ${ADDRESS6[a]}"
+}
+
+run() {
+	network_up
+	assert_eq "$(in_vm a 'ethtool -i mmnet0 | sed -n "s/driver: //p"')" mmnet "driver"
+	ping_all
+	assert_no_drops
+
+	# the peer's driver goes and comes
+	in_vm b 'rmmod mmnet'
+	wait_for 30 has_no_carrier a
+	in_vm b 'modprobe mmnet'
+	wait_for 30 in_vm b 'test -e /sys/class/net/mmnet0'
+	network_configure b
+	wait_for 30 has_carrier a
+	wait_for 30 has_carrier b
+	ping_all
+
+	# the service goes and comes
+	in_dom0 'fidoctl net remove a b'
+	wait_for 30 in_vm a '! test -e /sys/class/net/mmnet0'
+	wait_for 30 in_vm b '! test -e /sys/class/net/mmnet0'
+	in_dom0 'fidoctl net add a b --mtu 9000 --mac-a 02:00:00:00:00:0a --mac-b 02:00:00:00:00:0b'
+	wait_for 30 in_vm a 'test -e /sys/class/net/mmnet0'
+	assert_eq "$(in_vm a 'cat /sys/class/net/mmnet0/mtu')" 9000 "MTU"
+	assert_eq "$(in_vm a 'cat /sys/class/net/mmnet0/address')" 02:00:00:00:00:0a "MAC"
+	network_up
+	ping_all
+}

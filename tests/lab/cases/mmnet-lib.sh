@@ -1,0 +1,129 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0
+# What the mmnet cases share: a network between the VMs a and b, counters, transfers.
+
+declare -A ADDRESS4=([a]=10.50.0.1 [b]=10.50.0.2)
+declare -A ADDRESS6=([a]=fd50::1 [b]=fd50::2)
+declare -A PEER=([a]=b [b]=a)
+NETWORK_COPIES="slots budget pieces forward nomem"
+
+requires() {
+	need_module fido mmnet
+	need_tool fidoctl
+}
+
+# ---- the network ----
+
+has_carrier() {
+	[ "$(in_vm "$1" 'cat /sys/class/net/mmnet0/carrier')" = 1 ]
+}
+
+has_no_carrier() {
+	[ "$(in_vm "$1" 'cat /sys/class/net/mmnet0/carrier')" = 0 ]
+}
+
+network_configure() {
+	in_vm "$1" "sysctl -qw net.ipv4.ip_forward=0 net.ipv6.conf.all.forwarding=0
+		ip link set mmnet0 up mtu 1500
+		ip addr replace ${ADDRESS4[$1]}/24 dev mmnet0
+		ip addr replace ${ADDRESS6[$1]}/64 dev mmnet0 nodad"
+}
+
+network_reaches() {
+	in_vm "$1" "ping -q -c 1 -W 2 ${ADDRESS4[${PEER[$1]}]}"
+}
+
+network_up() {
+	local vm
+	for vm in a b; do
+		in_vm "$vm" 'modprobe -a fido mmnet'
+	done
+	in_dom0 'fidoctl net show a b > /dev/null 2>&1 || fidoctl net add a b'
+	for vm in a b; do
+		wait_for 30 in_vm "$vm" 'test -e /sys/class/net/mmnet0'
+		network_configure "$vm"
+	done
+	for vm in a b; do
+		wait_for 60 has_carrier "$vm"
+	done
+	wait_for 30 network_reaches a
+}
+
+helper() {
+	to_vm "$1" "/tmp/$2" < "$LAB_DIR/helpers/$2"
+}
+
+# ---- counters: all queues of mmnet0 together ----
+
+counters() {
+	in_vm "$1" 'ethtool -S mmnet0' | sed -n 's/^ *q[0-9]*_\(.*\): /\1 /p'
+}
+
+counters_mark() {
+	counters "$1" > "$CASE_DIR/counters-$1"
+}
+
+# counter_sum NAME: of standard input
+counter_sum() {
+	awk -v name="$1" '$1 == name { sum += $2 } END { printf "%.0f\n", sum }'
+}
+
+counter() {
+	counters "$1" | counter_sum "$2"
+}
+
+# grown VM NAME: since counters_mark
+grown() {
+	echo $(($(counter "$1" "$2") - $(counter_sum "$2" < "$CASE_DIR/counters-$1")))
+}
+
+# What was received in spite of all bounds and without a need for a copy.
+assert_no_copies() {
+	local why
+	for why in $NETWORK_COPIES; do
+		assert_eq "$(grown "$1" "rx_copied_$why")" 0 "frames copied in $1 ($why)"
+	done
+	assert_eq "$(grown "${PEER[$1]}" tx_bounced)" 0 "frames copied in ${PEER[$1]}"
+}
+
+assert_no_drops() {
+	local vm
+	for vm in a b; do
+		assert_eq "$(counters "$vm" | awk '/_drop_/ && !/_closed/ { n += $2 } END { print n + 0 }')" 0 "frames dropped in $vm"
+	done
+}
+
+is_below() {
+	[ "$(counter "$1" "$2")" -le "$3" ]
+}
+
+nothing_held() {
+	is_below "$1" rx_pinned 0 && is_below "${PEER[$1]}" tx_in_flight 0
+}
+
+# ---- transfers ----
+
+listens() {
+	in_vm "$1" "ss -Hltn 'sport = :$2' | grep -q ."
+}
+
+make_file() {
+	in_vm "$1" "head -c $2 /dev/urandom > /tmp/file"
+}
+
+# sink VM PORT: takes one stream in the background, its sum into a file there.
+sink() {
+	in_vm_bg "$1" "socat -u -b 131072 TCP6-LISTEN:$2,reuseaddr,ipv6only=0 - | sha256sum > /tmp/sum.$2"
+	wait_for 20 listens "$1" "$2"
+}
+
+# transfer FROM ADDRESS PORT: /tmp/file of FROM goes to the other VM and arrives as it was.
+transfer() {
+	local from=$1 to=${PEER[$1]} address=$2 port=$3 sink
+	sink "$to" "$port"
+	sink=$BG
+	in_vm "$from" "socat -u -b 131072 /tmp/file TCP:$address:$port"
+	wait "$sink"
+	assert_eq "$(in_vm "$to" "cat /tmp/sum.$port")" "$(in_vm "$from" 'sha256sum < /tmp/file')" \
+		"sum of what $from sent"
+}

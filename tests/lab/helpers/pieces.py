@@ -1,0 +1,87 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0
+"""A TCP stream made of odd pieces, or read in odd ways.
+
+  pieces.py send HOST PORT FILE PIECES   sendfile() many pieces of a file
+  pieces.py splice PORT                  receive by splice() through a pipe
+  pieces.py read PORT                    receive by read()
+
+A piece begins anywhere in a page and is as short as one byte; held back by
+TCP_CORK, they become frames of as many fragments as an skb can have. Both
+sides print the SHA-256 of the stream.
+"""
+import hashlib
+import os
+import socket
+import sys
+
+MAX_PIECE = 5000
+
+
+def pieces(size, number):
+    """Deterministic, odd."""
+    state = 1
+    for _ in range(number):
+        state = (state * 1103515245 + 12345) % (1 << 31)
+        length = 1 + (state >> 8) % (MAX_PIECE if state & 64 else 100)
+        yield (state >> 3) % (size - length), length
+
+
+def send(host, port, path, number):
+    file = os.open(path, os.O_RDONLY)
+    size = os.fstat(file).st_size
+    digest = hashlib.sha256()
+    sock = socket.create_connection((host, port))
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 1)
+    for offset, length in pieces(size, number):
+        digest.update(os.pread(file, length, offset))
+        while length:
+            done = os.sendfile(sock.fileno(), file, offset, length)
+            offset += done
+            length -= done
+    sock.close()
+    print(digest.hexdigest())
+
+
+def accept(port):
+    server = socket.socket(socket.AF_INET6)
+    server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    server.bind(("::", port))
+    server.listen(1)
+    print("listening", flush=True)
+    return server.accept()[0]
+
+
+def receive_read(port):
+    sock = accept(port)
+    digest = hashlib.sha256()
+    while data := sock.recv(100001):
+        digest.update(data)
+    print(digest.hexdigest())
+
+
+def receive_splice(port):
+    sock = accept(port)
+    digest = hashlib.sha256()
+    reader, writer = os.pipe()
+    while True:
+        left = os.splice(sock.fileno(), writer, 60001)
+        if not left:
+            break
+        while left:
+            data = os.read(reader, left)
+            digest.update(data)
+            left -= len(data)
+    print(digest.hexdigest())
+
+
+def main(argv):
+    if argv[1] == "send":
+        send(argv[2], int(argv[3]), argv[4], int(argv[5]))
+    elif argv[1] == "splice":
+        receive_splice(int(argv[2]))
+    else:
+        receive_read(int(argv[2]))
+
+
+main(sys.argv)
