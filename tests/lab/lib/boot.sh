@@ -93,7 +93,7 @@ wait_line() {
 boot_dom0() {
 	local accel=$1 limit=$2 port
 	port=$((20000 + RANDOM % 40000))
-	rm -rf "$LOGS" "$LAB_STATE/vms"
+	rm -rf "$LOGS" "$LAB_STATE/vms" "$LAB_STATE/marks"
 	mkdir -p "$LOGS" "$LAB_STATE/vms"
 	start_qemu "$accel" "$port"
 	save_config "$accel" "$port"

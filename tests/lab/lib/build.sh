@@ -141,9 +141,13 @@ make_fresh_tar() {
 
 # lab push: compiles and replaces modules, tools and test files in everything that runs.
 lab_push() {
-	local vm pids=() rc=0
 	need_running
 	lab_build
+	push_fresh
+}
+
+push_fresh() {
+	local vm pids=() rc=0
 	make_fresh_tar
 	push_to dom0
 	for vm in $(running_vms); do

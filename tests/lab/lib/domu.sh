@@ -77,7 +77,7 @@ link_programs() {
 		path=$(in_root sh -c 'command -v "$1"' sh "$name")
 		[ -n "$path" ] || continue
 		[ -e "$tree/usr/bin/$name" ] || [ -e "$tree/usr/sbin/$name" ] ||
-			ln -s "$(resolve_program "$name")" "$tree/usr/bin/$name"
+			ln -s "$(resolve_program "$name")" "$tree$path"
 	done
 	cp "$ROOT/usr/bin/busybox" "$tree/usr/bin/busybox"
 	for name in $(in_root busybox --list); do

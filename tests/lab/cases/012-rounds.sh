@@ -1,0 +1,52 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0
+# DESCRIPTION: ten rounds of load, link, traffic, unload in alternating order leave nothing behind
+# TIMEOUT: 600
+requires() {
+	need_module fido mmnet
+	need_tool fidoctl
+}
+
+one_round() {
+	local first=a second=b
+	[ $(($1 % 2)) = 0 ] || { first=b; second=a; }
+	load_modules $first $second
+	net_up a b
+	# Traffic in both directions while the modules go.
+	in_vm b 'nohup sh -c "timeout 60 nc -l -p 7000 > /dev/null & timeout 60 ping -f -i 0.002 10.5.0.1 > /dev/null" >/dev/null 2>&1 &'
+	in_vm a 'nohup sh -c "timeout 60 dd if=/dev/zero bs=64k | timeout 60 nc 10.5.0.2 7000" >/dev/null 2>&1 &'
+	wait_for 20 in_vm a '[ $(cat /sys/class/net/mmnet0/statistics/tx_packets) -gt 20 ]'
+	unload_modules $first
+	unload_modules $second
+	in_dom0 'fidoctl link remove a b --force' >&2
+	in_vm a 'pkill nc; pkill dd; true'
+	in_vm b 'pkill nc; pkill ping; true'
+}
+
+run() {
+	local i a b
+	no_links
+	unload_modules a
+	unload_modules b
+	for i in 1 2; do
+		one_round "$i"
+	done
+	a=$(free_memory a)
+	b=$(free_memory b)
+	# A leaked export of this VM's size would exhaust the grant table within these rounds.
+	for i in 3 4 5 6 7 8 9 10; do
+		one_round "$i"
+	done
+	diag "free memory: a $a -> $(free_memory a) KiB, b $b -> $(free_memory b) KiB"
+	assert_ge "$(free_memory a)" $((a - 6144)) "free memory of a in KiB"
+	assert_ge "$(free_memory b)" $((b - 6144)) "free memory of b in KiB"
+	load_modules a b
+	assert_eq "$(quarantined a)" 0 "grants of a that could not be revoked"
+	assert_eq "$(quarantined b)" 0 "grants of b that could not be revoked"
+	assert_eq "$(in_dom0 'xl list | grep -c "(null)" || true')" 0 "zombie domains"
+}
+
+cleanup() {
+	no_links
+	load_modules a b
+}

@@ -1,0 +1,47 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0
+# DESCRIPTION: a domain whose grant limits are too small gets a refusal that names the line for xl.cfg
+# TIMEOUT: 300
+requires() {
+	need_module fido
+	need_tool fidoctl
+}
+
+# The limits of the VMs that this case makes; instead of those of lib/vm.sh.
+grant_frames() {
+	echo "$GRANTS"
+}
+
+maptrack_frames() {
+	echo "$MAPTRACK"
+}
+
+refused() {
+	expect_log 'fido: .*too small'
+	vm_create c
+	in_vm c 'modprobe fido'
+	in_dom0 "fidoctl link add $1 $2"
+	wait_for 60 in_vm c "dmesg | grep -q '$3'"
+	diag "$(in_vm c "dmesg | grep '$3' | tail -1")"
+	wait_for 30 link_has_state c closed
+	no_links
+	vm_kill c
+	vm_wait_gone c
+}
+
+run() {
+	no_links
+	load_modules a
+	GRANTS=64 MAPTRACK=2048 refused c a 'set max_grant_frames=[0-9]*'
+	GRANTS=64 MAPTRACK=2048 refused a c 'set max_grant_frames=[0-9]*'
+	GRANTS=1024 MAPTRACK=64 refused c a 'set max_maptrack_frames=[0-9]*'
+	# a has not suffered
+	load_modules b
+	link_add a b
+	assert_eq "$(quarantined a)" 0 "grants of a that could not be revoked"
+}
+
+cleanup() {
+	no_links
+	vm_kill c 2> /dev/null || true
+}

@@ -1,0 +1,116 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0
+# DESCRIPTION: what fidoctl writes, lists and removes: nodes, permissions, JSON, stale links, races; no driver involved
+# TIMEOUT: 240
+requires() {
+	need_tool fidoctl
+}
+
+# json PERL-EXPRESSION ARGUMENTS...: of what fidoctl prints with --json, parsed, in $j
+json() {
+	local expression=$1
+	shift
+	in_dom0 "fidoctl $* --json | perl -MJSON::PP -0777 -ne '\$j = decode_json(\$_); print $expression'"
+}
+
+node() {
+	in_dom0 "xenstore-read $1"
+}
+
+nodes_and_permissions() {
+	local front=/local/domain/$domid_a/device/fido/$domid_b
+	local back=/local/domain/$domid_b/backend/fido/$domid_a/$domid_b
+	in_dom0 "fidoctl link add a $domid_b"
+	assert_eq "$(node "$front"/backend)" "$back"
+	assert_eq "$(node "$front"/backend-id)" "$domid_b"
+	assert_eq "$(node "$front"/peer-name)" b
+	assert_eq "$(node "$front"/state)" 1
+	assert_eq "$(node "$back"/frontend)" "$front"
+	assert_eq "$(node "$back"/frontend-id)" "$domid_a"
+	assert_eq "$(node "$back"/peer-name)" a
+	assert_eq "$(node "$back"/state)" 1
+
+	in_dom0 "fidoctl net add b a --mac-a 00:16:3e:00:00:0b --mtu 9000 --queues 2"
+	assert_eq "$(node "$back"/service/0/type)" mmnet
+	assert_eq "$(node "$back"/service/0/mac)" 00:16:3e:00:00:0b
+	assert_eq "$(node "$back"/service/0/mtu)" 9000
+	assert_eq "$(node "$front"/service/0/queues)" 2
+	expect_failure in_dom0 "xenstore-read $front/service/0/mac"
+
+	in_dom0 "fidoctl blk add a b:/dev/ram0 --read-only --serial disk-1"
+	assert_eq "$(node "$front"/service/1/role)" client
+	assert_eq "$(node "$front"/service/1/serial)" disk-1
+	assert_eq "$(node "$back"/service/1/role)" server
+	assert_eq "$(node "$back"/service/1/device)" /dev/ram0
+	assert_eq "$(node "$back"/service/1/mode)" r
+
+	# everything below belongs to the one side and can be read by the other
+	assert_eq "$(in_dom0 "xenstore-ls -fp $front | grep -v '(n$domid_a,r$domid_b)\$' || true")" '' 'permissions of the frontend'
+	assert_eq "$(in_dom0 "xenstore-ls -fp $back | grep -v '(n$domid_b,r$domid_a)\$' || true")" '' 'permissions of the backend'
+}
+
+# The very strings that a guest may write.
+lists_and_json() {
+	local front=/local/domain/$domid_a/device/fido/$domid_b
+	assert_eq "$(json '$j->[0]{state}' link list)" connecting
+	assert_eq "$(json '$j->{frontend}{name} . $j->{backend}{domid}' link show b a)" "a$domid_b"
+	assert_eq "$(json '$j->{backend}{nodes}{mtu}' net show "$domid_a" b)" 9000
+	assert_eq "$(json 'scalar(@$j)' net list a)" 1
+	assert_eq "$(json 'scalar(@$j)' net list Domain-0)" 0
+	assert_eq "$(json '"$j->[0]{client}{name}$j->[0]{server}{name}$j->[0]{device}$j->[0]{read_only}"' blk list)" ab/dev/ram01
+	in_dom0 "xenstore-write $front/service/1/error \$(printf '\"q\\\\b\\t\\033[31m\\303\\251\\377')"
+	assert_eq "$(json 'length $j->{frontend}{error}' blk show a b:/dev/ram0)" 13
+	in_dom0 'fidoctl blk show a b:/dev/ram0; fidoctl blk list; fidoctl link show a b' > "$CASE_DIR/text"
+	assert_eq "$(tr -d '[:print:]\n\303\251\377' < "$CASE_DIR/text" | wc -c)" 0 'control characters in text'
+}
+
+removal() {
+	in_dom0 "fidoctl net remove a b && fidoctl blk remove a b:/dev/ram0"
+	assert_eq "$(json 'scalar(@{$j->{services}})' link show a b)" 0
+	in_dom0 "fidoctl link remove $domid_b a"
+	assert_eq "$(json 'scalar(@$j)' link list)" 0
+	assert_eq "$(in_dom0 'xenstore-ls -f | grep fido || true')" '' 'nodes that are left'
+}
+
+# What is left of a VM that is gone is in its peer's directories alone.
+stale_links() {
+	local back=/local/domain/0/backend/fido/9999/0 front=/local/domain/$domid_a/device/fido/9998
+	in_dom0 "xenstore-write $back/frontend-id 9999 $back/peer-name ghost $back/state 4 \
+		$front/backend-id 9998 $front/peer-name spook $front/state 4"
+	assert_eq "$(json 'join " ", sort map { $_->{state} . $_->{frontend}{state} . $_->{backend}{state} } @$j' link list)" \
+		'staleconnectedgone stalegoneconnected'
+	in_dom0 'fidoctl link remove ghost Domain-0'
+	assert_eq "$(json 'scalar(@$j)' link list)" 1
+	in_dom0 'fidoctl link remove --stale'
+	assert_eq "$(json 'scalar(@$j)' link list)" 0
+}
+
+# Whoever comes at the same time finds all or nothing.
+races() {
+	in_dom0 'for i in 1 2 3; do fidoctl link add a b && echo won; done 2>/dev/null | grep -c won' > "$CASE_DIR/won"
+	assert_eq "$(cat "$CASE_DIR/won")" 1 'links made one after the other'
+	in_dom0 'fidoctl link remove a b'
+	in_dom0 'for i in 1 2 3; do (fidoctl link add a b && echo won) & done 2>/dev/null | grep -c won' > "$CASE_DIR/won"
+	assert_eq "$(cat "$CASE_DIR/won")" 1 'links made at the same time'
+	in_dom0 'for i in 1 2 3 4; do fidoctl blk add a b:/dev/ram$i & done; wait'
+	assert_eq "$(json 'join " ", map { $_->{id} } @{$j->{services}}' link show a b)" '0 1 2 3' 'services made at the same time'
+	in_dom0 'fidoctl link remove a b'
+}
+
+run() {
+	no_links
+	unload_modules a
+	unload_modules b
+	unload_modules dom0
+	domid_a=$(in_dom0 'xl domid a')
+	domid_b=$(in_dom0 'xl domid b')
+	nodes_and_permissions
+	lists_and_json
+	removal
+	stale_links
+	races
+}
+
+cleanup() {
+	no_links
+}

@@ -1,0 +1,58 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0
+# What the project's cases share: modules, links, networks.
+
+# Loaded, whatever a case before left behind. dom0 has the modules, too.
+load_modules() {
+	local vm
+	for vm in "$@"; do
+		in_vm "$vm" 'modprobe fido && modprobe mmnet'
+	done
+}
+
+unload_modules() {
+	in_vm "$1" 'for m in fido_test mmblk mmnet fido; do ! grep -q "^$m " /proc/modules || rmmod $m; done'
+}
+
+# No link at all, not even what a destroyed VM left.
+no_links() {
+	in_dom0 'fidoctl link list | awk "NR > 1 { gsub(/[()]/, \"\"); print \$2, \$4 }" | while read -r f b; do
+		fidoctl link remove "$f" "$b" --force; done >&2'
+}
+
+link_has_state() {
+	in_dom0 "fidoctl link list $1" | grep -q " $2 "
+}
+
+link_add() {
+	in_dom0 "fidoctl link add $1 $2 --wait $((60 * SLOW))"
+}
+
+# The interface of VM $1 towards VM $2.
+mmnet_of() {
+	in_vm "$1" "ls /sys/bus/fido/devices/fido-$(vm_domid "$2").*/net"
+}
+
+# net_up A B [PREFIX]: a network between the two, PREFIX.1 and PREFIX.2, that answers.
+net_up() {
+	local prefix=${3:-10.5.0} a b
+	in_dom0 "fidoctl net add $1 $2 --wait $((60 * SLOW))"
+	a=$(mmnet_of "$1" "$2")
+	b=$(mmnet_of "$2" "$1")
+	in_vm "$1" "ip addr replace $prefix.1/24 dev $a; ip link set $a up"
+	in_vm "$2" "ip addr replace $prefix.2/24 dev $b; ip link set $b up"
+	wait_for 20 in_vm "$1" "ping -c 1 -W 1 $prefix.2"
+}
+
+# Memory that is free when caches are dropped, in KiB.
+free_memory() {
+	in_vm "$1" 'sync; echo 3 > /proc/sys/vm/drop_caches; awk "/^MemFree/ { print \$2 }" /proc/meminfo'
+}
+
+quarantined() {
+	in_vm "$1" 'awk "/^grants/ { print \$2 }" /sys/kernel/debug/fido/quarantine'
+}
+
+mapped_pages() {
+	in_vm "$1" "awk -F': ' '/^pages mapped/ { print \$2 }' /sys/kernel/debug/fido/fido-$(vm_domid "$2")/link"
+}

@@ -1,0 +1,119 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0
+# What the machines printed since the last case: every kernel complaint is a failure of the case that ran.
+#
+# The consoles are files on the host (dom0 and Xen by the serial port, the domUs by
+# xenconsoled), so this works for machines that are dead, too.
+
+# Extended regular expressions, one a line.
+bad_lines() {
+	cat << 'PATTERNS'
+BUG:
+kernel BUG at
+Oops
+WARNING:
+Kernel panic
+general protection fault
+unable to handle
+Unhandled .*(fault|trap)
+(soft|hard) lockup
+INFO: task .* blocked for more than
+rcu.*(detected stall|self-detected|detected expedited stall|kthread starved)
+possible (circular|recursive) locking dependency
+possible irq lock inversion
+inconsistent lock state
+suspicious RCU usage
+DEBUG_LOCKS_WARN_ON
+held lock freed
+bad unlock balance
+sleeping function called from invalid context
+scheduling while atomic
+Bad page (state|map)
+Bad rss-counter
+list_(add|del) corruption
+refcount_t:
+unregister_netdevice: waiting for
+NETDEV WATCHDOG
+kmemleak: .* new suspected memory leak
+unreferenced object
+(KASAN|KCSAN|KFENCE|UBSAN):
+ODEBUG:
+segfault at
+malloc\(\): |free\(\): |double free
+Fatal glibc error
+Out of memory: Killed
+\(XEN\).*(Xen BUG at|Xen WARN at|Assertion .* failed|FATAL|Panic on CPU|domain_crash called|Watchdog timer)
+PATTERNS
+}
+
+# What is no fault of the code under test, each with its reason.
+allowed_lines() {
+	cat << 'PATTERNS'
+^$
+PATTERNS
+}
+
+# Console files: "machine file" per line.
+consoles() {
+	local file
+	echo "dom0 $LOGS/host.log"
+	for file in "$LOGS"/guest-*.log; do
+		[ -e "$file" ] || continue
+		file=${file##*/guest-}
+		echo "${file%.log} $LOGS/guest-$file"
+	done
+}
+
+mark_file() {
+	echo "$LAB_STATE/marks/$1"
+}
+
+# Remembers how far each console was read.
+mark_consoles() {
+	local machine file
+	mkdir -p "$LAB_STATE/marks"
+	consoles | while read -r machine file; do
+		stat -c %s "$file" > "$(mark_file "$machine")" 2> /dev/null || echo 0 > "$(mark_file "$machine")"
+	done
+}
+
+# since_mark MACHINE FILE: what was printed after the mark.
+since_mark() {
+	local from
+	from=$(cat "$(mark_file "$1")" 2> /dev/null || echo 0)
+	tail -c "+$((from + 1))" "$2" 2> /dev/null | tr -d '\r'
+}
+
+# flush_console MACHINE TEXT: what was printed before has arrived once this line has. A machine that does not answer is passed over.
+flush_console() {
+	local machine=$1 text=$2 leak
+	leak='k=/sys/kernel/debug/kmemleak; if [ -e $k ]; then echo scan > $k; head -c 4000 $k > /dev/kmsg; echo clear > $k; fi'
+	vm_exec "$machine" $((10 * SLOW)) "$leak; echo '<6>$text' > /dev/kmsg" 2> /dev/null || return 0
+	wait_until $((10 * SLOW)) printed "$machine" "$text" || true
+}
+
+printed() {
+	local file
+	[ "$1" = dom0 ] && file=$LOGS/host.log || file=$(console_log "$1")
+	tail -c 20000 "$file" | grep -qaF "$2"
+}
+
+flush_consoles() {
+	local machine pids=()
+	for machine in dom0 "$@"; do
+		flush_console "$machine" "lab: end of $CASE_NAME" &
+		pids+=($!)
+	done
+	wait "${pids[@]}" || true
+}
+
+# bad_since_mark EXPECTED_FILE: complaints as "machine: line"; the regular expressions in the file are expected by the case.
+bad_since_mark() {
+	local expected=$1 machine file
+	bad_lines > "$LAB_STATE/bad"
+	{ allowed_lines; [ ! -s "$expected" ] || cat "$expected"; } > "$LAB_STATE/allowed"
+	consoles | while read -r machine file; do
+		since_mark "$machine" "$file" | grep -aE -f "$LAB_STATE/bad" |
+			grep -avE -f "$LAB_STATE/allowed" | sed "s/^/$machine: /" || true
+	done
+}
