@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "shim.h"
-#include "wire.h"
+#include "mmnet/wire.h"
 
 #define check(x) do {							\
 	if (!(x)) {							\

@@ -76,7 +76,7 @@ try() {
 
 copy
 by=$(found_by asan/geom asan/ring asan/hostile asan/watch asan/addr \
-	asan/mmnet plain/wakeup tsan/threads plain/threads)
+	asan/mmnet asan/mmblk plain/wakeup tsan/threads plain/threads)
 if [ -n "$by" ]; then
 	cat "$scratch/log"
 	echo "not ok - without any bug $by fails"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Messages of mmnet: each rule of mmnet_proto.h, kept and violated. */
 #include "test.h"
-#include "wire.h"
+#include "mmnet/wire.h"
 
 static union {
 	struct mmnet_msg msg;

@@ -89,6 +89,10 @@ static inline void shim_watch(const void *p, size_t len)
 #define virt_rmb() smp_rmb()
 #define virt_wmb() smp_wmb()
 
+#define S64_MAX INT64_MAX
+#define U32_MAX UINT32_MAX
+#define U64_MAX UINT64_MAX
+
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 #define DIV_ROUND_UP(n, d) (((n) + (d) - 1) / (d))
 #define ALIGN(x, a) (((x) + (a) - 1) & ~((__typeof__(x))(a) - 1))
