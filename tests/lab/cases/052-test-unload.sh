@@ -1,0 +1,89 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0
+# DESCRIPTION: both ends unload their client at random, in full traffic both ways: nothing is lost, wrong or left
+# TIMEOUT: 400
+requires() {
+	need_module fido fido_test
+	need_tool fidoctl
+}
+
+ROUNDS=10
+
+# Traffic both ways, proven by counters that grow.
+flood() {
+	local pair before
+	for pair in a:b b:a; do
+		test_set "${pair%:*}" "${pair#*:}" flood $((1 + RANDOM % 8))
+		test_set "${pair%:*}" "${pair#*:}" hold $((RANDOM % 40))
+		test_set "${pair%:*}" "${pair#*:}" order 1
+	done
+	for pair in a:b b:a; do
+		before=$(test_value "${pair%:*}" "${pair#*:}" received)
+		wait_for 20 received_more "${pair%:*}" "${pair#*:}" $((before + 50))
+	done
+}
+
+received_more() {
+	[ "$(test_value "$1" "$2" received)" -gt "$3" ]
+}
+
+both_up() {
+	wait_for 30 test_is_up a b
+	wait_for 30 test_is_up b a
+}
+
+one_round() {
+	local first=a second=b
+	[ $((RANDOM % 2)) = 0 ] || { first=b; second=a; }
+	flood
+	test_no_errors a b
+	test_no_errors b a
+	case $((RANDOM % 3)) in
+	0)
+		in_vm $first 'rmmod fido_test && modprobe fido_test'
+		;;
+	1)
+		in_vm $first 'rmmod fido_test'
+		in_vm $second 'rmmod fido_test'
+		test_load $second $first
+		;;
+	2)
+		in_vm_bg $first 'rmmod fido_test; modprobe fido_test'
+		in_vm $second 'rmmod fido_test; modprobe fido_test'
+		wait "$BG"
+		;;
+	esac
+	both_up
+}
+
+run() {
+	local i
+	# shellcheck disable=SC1091
+	. "$LAB_DIR/cases/test-lib.sh"
+	RANDOM=${SEED:-$$}
+	diag "SEED=${SEED:-$$}"
+	no_links
+	test_load a b
+	test_link a b
+	for ((i = 0; i < ROUNDS; i++)); do
+		one_round
+	done
+	# All of it still works, and all memory comes back.
+	test_set b a hold 0
+	test_do a b stream '100 4 odd'
+	test_no_errors b a
+	in_vm a 'rmmod fido_test'
+	in_vm b 'rmmod fido_test'
+	in_dom0 'fidoctl link remove a b'
+	for i in a b; do
+		wait_for 30 in_vm $i '! ls -d /sys/kernel/debug/fido/fido-*'
+		assert_eq "$(quarantined $i)" 0 "grants of $i that could not be revoked"
+	done
+}
+
+cleanup() {
+	no_links
+	for vm in a b; do
+		in_vm $vm '! lsmod | grep -q fido_test || rmmod fido_test'
+	done
+}
