@@ -36,7 +36,7 @@ static struct mmblk_queue *mmblk_queue_alloc(struct mmblk_client *client,
 
 	if (!q)
 		return NULL;
-	q->lists = fido_pages_alloc(MMBLK_DEPTH, GFP_KERNEL);
+	q->lists = fido_pages_alloc(MMBLK_DEPTH + 1, GFP_KERNEL | __GFP_ZERO);
 	if (!q->lists) {
 		kvfree(q);
 		return NULL;

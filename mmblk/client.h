@@ -43,7 +43,7 @@ struct mmblk_tag {
  * @index: number
  * @chan: its channel, valid between ->up() and ->down()
  * @lock: serializes the tx functions of @chan
- * @lists: for each tag a page for a list of segments
+ * @lists: for each tag a page for a list of segments, and then one of zeroes
  * @bh: handles completions
  * @worked: @bh found something to do since the last acknowledged event
  * @stats: counters
@@ -105,6 +105,9 @@ struct mmblk_client {
 	struct mmblk_config applied;
 	struct mmblk_queue **queue;
 };
+
+/* In @lists of a queue: what a peer gets to see for the kernel's zero page */
+#define MMBLK_ZERO_PAGE	MMBLK_DEPTH
 
 #define to_mmblk_client(s) container_of(s, struct mmblk_client, service)
 

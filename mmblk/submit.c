@@ -45,7 +45,11 @@ static blk_status_t mmblk_fill_head(struct request *rq,
 	return BLK_STS_OK;
 }
 
-/* The pages of the request as they are */
+/*
+ * The pages of the request as they are. The zero page, of which blkdev_issue_
+ * zeroout() makes long requests, is part of the kernel image and not exported:
+ * the peer reads one of ours.
+ */
 static int mmblk_map(struct mmblk_queue *q, struct request *rq,
 		     struct mmblk_segs *segs)
 {
@@ -54,6 +58,8 @@ static int mmblk_map(struct mmblk_queue *q, struct request *rq,
 	int err;
 
 	rq_for_each_bvec(bv, rq, iter) {
+		if (bv.bv_page == ZERO_PAGE(0))
+			bv.bv_page = q->lists->page[MMBLK_ZERO_PAGE];
 		err = mmblk_segs_add(segs, q->chan, bv.bv_page, bv.bv_offset,
 				     bv.bv_len);
 		if (err)
