@@ -3,6 +3,7 @@
  * The fido bus: services are devices, clients are drivers.
  */
 #include <linux/device.h>
+#include <linux/pm.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 
@@ -88,12 +89,31 @@ static struct attribute *fido_device_attrs[] = {
 };
 ATTRIBUTE_GROUPS(fido_device);
 
+/*
+ * Mappings do not survive a save and restore, nor a migration. Until links
+ * can be taken down before and made again after, refuse: xl save fails, and
+ * the domain runs on.
+ */
+static int fido_bus_freeze(struct device *dev)
+{
+	if (!to_fido_device(dev)->service->attached)
+		return 0;
+	dev_err(dev, "cannot be suspended: remove the link first (fidoctl link remove)\n");
+	return -EBUSY;
+}
+
+static const struct dev_pm_ops fido_bus_pm_ops = {
+	.suspend = fido_bus_freeze,
+	.freeze = fido_bus_freeze,
+};
+
 static compat_bus_const struct bus_type fido_bus_type = {
 	.name = "fido",
 	.match = fido_bus_match,
 	.uevent = fido_bus_uevent,
 	.probe = fido_bus_probe,
 	.remove = fido_bus_remove,
+	.pm = &fido_bus_pm_ops,
 	.dev_groups = fido_device_groups,
 };
 

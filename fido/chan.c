@@ -94,9 +94,8 @@ static void **chan_alloc_pages(const struct fido_export *export, u32 nr,
 	u32 i;
 
 	for (i = 0; page && i < nr; i++) {
-		page[i] = (void *)get_zeroed_page(GFP_KERNEL);
-		if (!page[i] ||
-		    !fido_export_has(export, virt_to_page(page[i]), 1)) {
+		page[i] = fido_export_page(export);
+		if (!page[i]) {
 			chan_free_pages(page, nr);
 			return NULL;
 		}
@@ -135,8 +134,8 @@ static int chan_alloc_memory(struct fido_chan *chan)
 	u32 nr_slot_pages = fido_ring_slot_pages(&ring->geom);
 	u32 nr_rel_pages = fido_ring_rel_pages(&ring->geom);
 
-	ring->mine = (void *)get_zeroed_page(GFP_KERNEL);
-	if (!ring->mine || !fido_export_has(export, virt_to_page(ring->mine), 1))
+	ring->mine = fido_export_page(export);
+	if (!ring->mine)
 		return -ENOMEM;
 	ring->slot_page = chan_alloc_pages(export, nr_slot_pages,
 					   ring->mine->slot_page);
@@ -166,6 +165,8 @@ static irqreturn_t chan_interrupt(int irq, void *data)
 	struct fido_chan *chan = data;
 
 	set_bit(0, &chan->eoi_pending);
+	/* either we see @live, or fido_chans_live() sees @eoi_pending */
+	smp_mb__after_atomic();
 	/*
 	 * Pairs with the release in fido_chans_live(): the client is ready. If
 	 * it is not, the event stays unacknowledged until the client acks the
@@ -203,6 +204,7 @@ static void chan_unbind(struct fido_chan *chan)
 	if (chan->irq)
 		unbind_from_irqhandler(chan->irq, chan);
 	chan->irq = 0;
+	clear_bit(0, &chan->eoi_pending);
 	if (chan->port)
 		xenbus_free_evtchn(chan->link->xbdev, chan->port);
 	chan->port = 0;
@@ -225,8 +227,12 @@ static struct fido_chan *chan_alloc(struct fido_link *link, unsigned int index,
 	chan->ring.geom.nr_ids = config->nr_ids;
 
 	err = chan_alloc_memory(chan);
-	if (!err && link->is_frontend)
+	if (!err && link->is_frontend) {
 		err = xenbus_alloc_evtchn(link->xbdev, &chan->port);
+		/* xenbus has set the state to Closing: follow it */
+		if (err)
+			fido_link_break(link, "no event channel left: raise max_event_channels in xl.cfg");
+	}
 	if (err) {
 		chan_free(chan);
 		return ERR_PTR(err);
@@ -355,6 +361,7 @@ void fido_chans_live(struct fido_chans *chans)
 	for (i = 0; i < chans->nr; i++) {
 		/* what ->up() did is complete; pairs with chan_interrupt() */
 		smp_store_release(&chans->chan[i]->live, true);
+		smp_mb();	/* @live before @eoi_pending, which ack reads */
 		local_irq_disable();
 		chans->chan[i]->event(chans->chan[i], chans->chan[i]->priv);
 		local_irq_enable();
@@ -431,9 +438,8 @@ struct fido_chans *fido_chans_alloc(struct fido_link *link,
 	if (!chans)
 		return ERR_PTR(-ENOMEM);
 	INIT_LIST_HEAD(&chans->held);
-	chans->table = (u64 *)get_zeroed_page(GFP_KERNEL);
-	if (!chans->table ||
-	    !fido_export_has(link->export, virt_to_page(chans->table), 1))
+	chans->table = fido_export_page(link->export);
+	if (!chans->table)
 		goto err_free;
 
 	while (chans->nr < config->nr_channels) {

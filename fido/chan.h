@@ -67,6 +67,7 @@ struct fido_chan {
  * @held: entry in the list of those whose memory the peer may still read
  * @gen: generation
  * @sid: service id
+ * @used: the peer was told that we are connected to it: it may use these
  * @table: page with the addresses of the control pages, for the peer
  * @nr: number of channels
  * @chan: the channels
@@ -75,6 +76,7 @@ struct fido_chans {
 	struct list_head held;
 	u32 gen;
 	unsigned int sid;
+	bool used;
 	u64 *table;
 	unsigned int nr;
 	struct fido_chan *chan[] __counted_by(nr);

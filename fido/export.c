@@ -12,6 +12,8 @@
  * tree that names them, and all memory that was handed to the peer and not
  * given back go into quarantine, where revoking is tried again.
  */
+#include <linux/delay.h>
+#include <linux/jiffies.h>
 #include <linux/list.h>
 #include <linux/memory_hotplug.h>
 #include <linux/mm.h>
@@ -31,7 +33,10 @@
 
 #define REFS_PER_MID	((u64)FIDO_REFS_PER_PAGE * FIDO_REFS_PER_PAGE)
 #define GRANTS_PER_FRAME	512	/* version 1 entries, 8 bytes each */
-#define QUARANTINE_PERIOD	HZ
+#define QUARANTINE_PERIOD	(HZ / 10)
+#define QUARANTINE_WARN_SECS	10	/* a peer that closes orderly is faster */
+#define EXIT_TRIES		100
+#define EXIT_TRY_MSECS		100
 
 /**
  * struct fido_export - memory granted to one peer
@@ -46,6 +51,7 @@
  * @frame: machine frames at the time of the grant, by leaf; NULL where the
  *	hypervisor translates, and there is nothing to compare
  * @quarantine: entry in the list of exports with grants that are in use
+ * @warn_at: jiffies when it is time to complain about that; zero: done
  * @held: channels whose memory a peer may still read
  */
 struct fido_export {
@@ -59,6 +65,7 @@ struct fido_export {
 	u32 **leaf;
 	unsigned long **frame;
 	struct list_head quarantine;
+	unsigned long warn_at;
 	struct list_head held;
 };
 
@@ -99,7 +106,8 @@ static bool export_wanted(unsigned long pfn)
 {
 	struct page *page = pfn_to_online_page(pfn);
 
-	return page && !PageReserved(page) &&
+	/* what the balloon driver holds is offline */
+	return page && !PageReserved(page) && !PageOffline(page) &&
 	       export_machine_frame(pfn) != INVALID_P2M_ENTRY;
 }
 
@@ -229,7 +237,7 @@ static void export_grant_leaf(struct fido_export *export, unsigned long leaf,
 
 static int export_grant(struct fido_export *export)
 {
-	unsigned long leaf;
+	unsigned long leaf, nr;
 	grant_ref_t head;
 	int err;
 
@@ -237,7 +245,10 @@ static int export_grant(struct fido_export *export)
 		if (!export->leaf[leaf])
 			continue;
 		/* in pieces: the count is a u16 */
-		err = gnttab_alloc_grant_references(FIDO_LEAF_FRAMES, &head);
+		nr = export_count_leaf((u64)leaf << FIDO_LEAF_SHIFT);
+		if (!nr)
+			continue;
+		err = gnttab_alloc_grant_references(nr, &head);
 		if (err)
 			return -ENOSPC;
 		export_grant_leaf(export, leaf, &head);
@@ -388,6 +399,15 @@ static bool export_try_free(struct fido_export *export)
 	return true;
 }
 
+static void quarantine_complain(struct fido_export *export)
+{
+	if (!export->warn_at || time_before(jiffies, export->warn_at))
+		return;
+	export->warn_at = 0;
+	fido_warn("domain %u still maps %lu pages of ours: trying again until it lets go\n",
+		  export->reader, export->nr_granted);
+}
+
 static void quarantine_work_fn(struct work_struct *work)
 {
 	struct fido_export *export, *next;
@@ -395,8 +415,10 @@ static void quarantine_work_fn(struct work_struct *work)
 	mutex_lock(&quarantine_lock);
 	list_for_each_entry_safe(export, next, &quarantine_list, quarantine) {
 		list_del(&export->quarantine);
-		if (!export_try_free(export))
-			list_add(&export->quarantine, &quarantine_list);
+		if (export_try_free(export))
+			continue;
+		quarantine_complain(export);
+		list_add(&export->quarantine, &quarantine_list);
 	}
 	if (!list_empty(&quarantine_list))
 		schedule_delayed_work(&quarantine_work, QUARANTINE_PERIOD);
@@ -419,8 +441,7 @@ void fido_export_destroy(struct fido_export *export, struct list_head *held)
 	if (export_try_free(export))
 		return;
 
-	fido_warn("domain %u still maps %lu pages of ours: trying again until it lets go\n",
-		  export->reader, export->nr_granted);
+	export->warn_at = jiffies + QUARANTINE_WARN_SECS * HZ;
 	mutex_lock(&quarantine_lock);
 	list_add(&export->quarantine, &quarantine_list);
 	schedule_delayed_work(&quarantine_work, QUARANTINE_PERIOD);
@@ -446,6 +467,19 @@ unsigned long fido_quarantine_grants(void)
 }
 
 /*
+ * Let the kernel end a grant. It wants a page to free afterwards; the granted
+ * page itself is not ours to free, so it gets a reference to the table's page.
+ */
+static void quarantine_hand_over(struct fido_export *export,
+				 unsigned long leaf, unsigned int i)
+{
+	struct page *table = virt_to_page(export->leaf[leaf]);
+
+	get_page(table);
+	gnttab_end_foreign_access(export->leaf[leaf][i], table);
+}
+
+/*
  * The module goes, the peer still maps pages. The kernel keeps trying to end
  * the grants. The tables and the memory in flight stay allocated: a page that
  * somebody may still be reading is not reused.
@@ -460,19 +494,46 @@ static void quarantine_leave(struct fido_export *export)
 	for (leaf = 0; leaf < export->nr_leaves; leaf++)
 		for (i = 0; export->leaf[leaf] && i < FIDO_LEAF_FRAMES; i++)
 			if (export->leaf[leaf][i])
-				gnttab_end_foreign_access(export->leaf[leaf][i],
-							  NULL);
+				quarantine_hand_over(export, leaf, i);
 }
 
 /**
- * fido_quarantine_exit - last attempt, at module unload
+ * fido_quarantine_of - how many exports to a peer wait to be revoked?
+ * @reader: the peer
+ *
+ * Context: process, sleeps.
+ * Return: number of exports.
+ */
+unsigned int fido_quarantine_of(domid_t reader)
+{
+	struct fido_export *export;
+	unsigned int nr = 0;
+
+	mutex_lock(&quarantine_lock);
+	list_for_each_entry(export, &quarantine_list, quarantine)
+		nr += export->reader == reader;
+	mutex_unlock(&quarantine_lock);
+	return nr;
+}
+
+/**
+ * fido_quarantine_exit - last attempts, at module unload
+ *
+ * Ends when the peers have unmapped everything, or after ten seconds.
  *
  * Context: process, sleeps.
  */
 void fido_quarantine_exit(void)
 {
 	struct fido_export *export, *next;
+	unsigned int tries;
 
+	for (tries = 0; tries < EXIT_TRIES && fido_quarantine_grants();
+	     tries++) {
+		mod_delayed_work(system_wq, &quarantine_work, 0);
+		flush_delayed_work(&quarantine_work);
+		msleep(EXIT_TRY_MSECS);
+	}
 	cancel_delayed_work_sync(&quarantine_work);
 	list_for_each_entry_safe(export, next, &quarantine_list, quarantine) {
 		list_del(&export->quarantine);
@@ -548,4 +609,38 @@ bool fido_export_has(const struct fido_export *export, struct page *page,
 		if (!export_has_frame(export, frame++))
 			return false;
 	return true;
+}
+
+/* More pages than this in a row that are not exported: give up. */
+#define PAGE_TRIES	256
+
+/**
+ * fido_export_page - allocate a page that the peer can see
+ * @export: export
+ *
+ * Memory that came back from the balloon driver after the export was made is
+ * not exported. Such pages are set aside until one is found that is.
+ *
+ * Context: process, sleeps.
+ * Return: address of a page filled with zeroes, for free_page(); or NULL.
+ */
+void *fido_export_page(const struct fido_export *export)
+{
+	struct page *page, *next;
+	void *found = NULL;
+	LIST_HEAD(aside);
+	unsigned int i;
+
+	for (i = 0; !found && i < PAGE_TRIES; i++) {
+		page = alloc_page(GFP_KERNEL | __GFP_ZERO);
+		if (!page)
+			break;
+		if (fido_export_has(export, page, 1))
+			found = page_address(page);
+		else
+			list_add(&page->lru, &aside);
+	}
+	list_for_each_entry_safe(page, next, &aside, lru)
+		__free_page(page);
+	return found;
 }

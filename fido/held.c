@@ -116,6 +116,7 @@ static void held_free_drained(struct fido_link *link)
 			continue;
 		list_del(&chans->held);
 		fido_chans_free_one(chans);
+		WRITE_ONCE(link->progress, true);
 	}
 }
 

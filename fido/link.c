@@ -7,11 +7,10 @@
  * situation each time it runs. xenstore watches, events and clients only kick
  * it. The thread that delivers watches for the whole system is never blocked.
  */
-#include <linux/delay.h>
 #include <linux/interrupt.h>
 #include <linux/jiffies.h>
 #include <linux/kernel.h>
-#include <linux/rculist.h>
+#include <linux/rcupdate.h>
 #include <linux/slab.h>
 #include <xen/events.h>
 #include <xen/grant_table.h>
@@ -25,12 +24,12 @@
 #include "trace.h"
 #include "window.h"
 
-#define STEP_MSECS		20	/* while something is drained */
+#define MIN_PAUSE		20	/* milliseconds, while something drains */
+#define MAX_PAUSE		1000
+#define MAX_FAILURES		5
+#define RETRY_SECS		2	/* between them */
+#define MAX_QUARANTINED		2	/* exports for one peer */
 #define CLOSE_SECS		10	/* for the peer to close its side */
-#define REMOVE_DRAIN_SECS	1	/* for our users of the peer's pages */
-
-static DEFINE_MUTEX(links_lock);	/* guards changes of the list */
-static LIST_HEAD(links);		/* read under RCU */
 
 /**
  * fido_link_state_str - name of a state
@@ -78,6 +77,7 @@ static void link_change_state(struct fido_link *link, enum fido_link_state new)
 		      fido_link_state_str(new)))
 		return;
 	trace_fido_link_state(link, new);
+	link->progress = true;
 	WRITE_ONCE(link->state, new);
 }
 
@@ -105,8 +105,22 @@ void fido_link_kick(struct fido_link *link)
  */
 void fido_link_signal(struct fido_link *link)
 {
+	WRITE_ONCE(link->progress, true);
 	if (link->irq)
 		notify_remote_via_irq(link->irq);
+}
+
+/**
+ * fido_link_peer_state - the peer's xenbus state has changed
+ * @link: link
+ * @state: new state
+ *
+ * Context: the xenwatch thread.
+ */
+void fido_link_peer_state(struct fido_link *link, enum xenbus_state state)
+{
+	WRITE_ONCE(link->peer_state, state);
+	fido_link_kick(link);
 }
 
 /**
@@ -123,107 +137,6 @@ void fido_link_break(struct fido_link *link, const char *why)
 	dev_err(&link->xbdev->dev, "domain %u broke the protocol: %s\n",
 		link->peer, why);
 	fido_link_kick(link);
-}
-
-/* Windows, for all links */
-
-/**
- * fido_link_window - the window of a link, for its own services
- * @link: link that is up
- *
- * Context: the link's work, or a service that is attached: the window stays
- * until services are detached.
- * Return: the window.
- */
-struct fido_window *fido_link_window(const struct fido_link *link)
-{
-	return rcu_dereference_protected(link->window, true);
-}
-
-/**
- * fido_window_of - the window onto a domain
- * @owner: domain
- *
- * Context: RCU read section, which keeps the window.
- * Return: the window, or NULL.
- */
-const struct fido_window *fido_window_of(domid_t owner)
-{
-	const struct fido_window *window;
-	const struct fido_link *link;
-
-	list_for_each_entry_rcu(link, &links, node) {
-		window = rcu_dereference(link->window);
-		if (window && fido_window_owner(window) == owner)
-			return window;
-	}
-	return NULL;
-}
-
-/**
- * fido_window_of_page - the window that shows a page
- * @page: any page
- * @frame: gets the owner's frame number
- *
- * Context: RCU read section, which keeps the window.
- * Return: the window, or NULL.
- */
-const struct fido_window *fido_window_of_page(const struct page *page,
-					      u64 *frame)
-{
-	const struct fido_window *window;
-	const struct fido_link *link;
-
-	list_for_each_entry_rcu(link, &links, node) {
-		window = rcu_dereference(link->window);
-		if (window && fido_window_frame(window, page, frame))
-			return window;
-	}
-	return NULL;
-}
-
-/* Who reads us, whom do we read: for the decisions about forwarding. */
-static void links_publish(void)
-{
-	u32 readers[FIDO_MAX_PEERS], windows[FIDO_MAX_PEERS];
-	unsigned int i, nr_readers = 0, nr_windows = 0;
-	struct fido_root *root;
-	struct fido_link *link;
-
-	memset(readers, 0xff, sizeof(readers));		/* FIDO_NO_DOMAIN */
-	memset(windows, 0xff, sizeof(windows));
-	list_for_each_entry(link, &links, node) {
-		if (link->export && nr_readers < FIDO_MAX_PEERS)
-			readers[nr_readers++] = link->peer;
-		if (rcu_access_pointer(link->window) &&
-		    nr_windows < FIDO_MAX_PEERS)
-			windows[nr_windows++] = link->peer;
-	}
-	list_for_each_entry(link, &links, node) {
-		if (!link->export)
-			continue;
-		root = fido_export_root(link->export);
-		for (i = 0; i < FIDO_MAX_PEERS; i++) {
-			WRITE_ONCE(root->readers[i], readers[i]);
-			WRITE_ONCE(root->windows[i], windows[i]);
-		}
-	}
-}
-
-static void link_set_window(struct fido_link *link, struct fido_window *window)
-{
-	mutex_lock(&links_lock);
-	rcu_assign_pointer(link->window, window);
-	links_publish();
-	mutex_unlock(&links_lock);
-}
-
-static void link_set_export(struct fido_link *link, struct fido_export *export)
-{
-	mutex_lock(&links_lock);
-	link->export = export;
-	links_publish();
-	mutex_unlock(&links_lock);
 }
 
 /* Steps up */
@@ -280,10 +193,13 @@ static int link_export(struct fido_link *link)
 
 	if (xenbus_scanf(XBT_NIL, "domid", "", "%u", &self) != 1)
 		return -ENODEV;
+	/* a peer that lets nothing go must not get all our grants */
+	if (fido_quarantine_of(link->peer) >= MAX_QUARANTINED)
+		return -EBUSY;
 	export = fido_export_create(self, link->peer);
 	if (IS_ERR(export))
 		return PTR_ERR(export);
-	link_set_export(link, export);
+	fido_link_set_export(link, export);
 	return 0;
 }
 
@@ -324,16 +240,18 @@ static int link_map_peer(struct fido_link *link)
 			link->peer, version, FIDO_PROTO_VERSION);
 		return -EPROTONOSUPPORT;
 	}
-	window = fido_window_create(link->peer, root_ref);
+	window = fido_window_create(link->peer, root_ref, &link->removing);
 	if (IS_ERR(window))
 		return PTR_ERR(window);
-	link_set_window(link, window);
+	fido_link_set_window(link, window);
 	return 0;
 }
 
 static void link_up(struct fido_link *link)
 {
 	link_change_state(link, FIDO_LINK_UP);
+	link->failures = 0;
+	link->retry_at = 0;
 	dev_info(&link->xbdev->dev, "link to domain %u is up, %lu MiB mapped\n",
 		 link->peer, fido_window_pages(fido_link_window(link)) >>
 		 (20 - PAGE_SHIFT));
@@ -343,15 +261,41 @@ static void link_up(struct fido_link *link)
 static void link_close(struct fido_link *link);
 
 /*
- * Show the error in xenstore, give up what is there. Trying again would fail
- * again: the link stays closed until one loads the module anew or makes a new
- * link.
+ * Would it fail the same way again? The peer that goes away in the middle is
+ * no reason to give up, and memory may come back.
  */
+static bool link_failed_for_good(struct fido_link *link, int err)
+{
+	switch (err) {
+	case -ENOSPC:
+	case -E2BIG:
+	case -EPROTO:
+	case -EPROTONOSUPPORT:
+	case -EOPNOTSUPP:
+		return true;
+	case -EBUSY:
+	case -EINTR:
+		return false;
+	default:
+		return ++link->failures >= MAX_FAILURES;
+	}
+}
+
+/* Show the error in xenstore, give up what is there. */
 static void link_fail(struct fido_link *link, int err, const char *doing)
 {
-	xenbus_dev_error(link->xbdev, err, "%s", doing);
-	link->broken = doing;
+	if (err != -EINTR)
+		xenbus_dev_error(link->xbdev, err, "%s", doing);
+	if (link_failed_for_good(link, err))
+		cmpxchg(&link->broken, NULL, doing);
+	link->retry_at = jiffies + RETRY_SECS * HZ;
 	link_close(link);
+}
+
+/* Has a step failed a moment ago? Then not yet again. */
+static bool link_must_wait(const struct fido_link *link)
+{
+	return link->retry_at && time_before(jiffies, link->retry_at);
 }
 
 /* Frontend: the backend waits for us. */
@@ -431,7 +375,7 @@ static void link_close(struct fido_link *link)
 	link_unbind(link);
 	fido_link_end_drains(link);
 	link->closing = fido_link_window(link);
-	link_set_window(link, NULL);
+	fido_link_set_window(link, NULL);
 	/* other links may be looking through the window */
 	synchronize_rcu();
 	link->close_deadline = jiffies + CLOSE_SECS * HZ;
@@ -455,7 +399,7 @@ static void link_revoke(struct fido_link *link)
 
 	if (!export)
 		return;
-	link_set_export(link, NULL);
+	fido_link_set_export(link, NULL);
 	mutex_lock(&link->held_lock);
 	list_splice_init(&link->held, &held);
 	mutex_unlock(&link->held_lock);
@@ -490,7 +434,7 @@ static void frontend_restart(struct fido_link *link)
 {
 	if (link->state == FIDO_LINK_UP)
 		link_close(link);	/* the backend has started over */
-	if (link->broken)
+	if (READ_ONCE(link->broken) || link_must_wait(link))
 		return;
 	if (link->state == FIDO_LINK_CLOSED && !link->export)
 		link_change_state(link, FIDO_LINK_INIT);
@@ -522,10 +466,15 @@ static void frontend_step(struct fido_link *link, enum xenbus_state backend)
 	}
 }
 
-/* The frontend has nothing of ours, and we have nothing of its: wait for it. */
+/*
+ * The frontend has nothing of ours, and we have nothing of its: wait for it,
+ * unless the toolstack is about to remove the link.
+ */
 static void backend_restart(struct fido_link *link)
 {
-	if (link->state != FIDO_LINK_CLOSED || link->export || link->broken)
+	if (link->state != FIDO_LINK_CLOSED || link->export ||
+	    READ_ONCE(link->broken) || link_must_wait(link) ||
+	    !xenbus_read_unsigned(link->xbdev->nodename, "online", 1))
 		return;
 	link_change_state(link, FIDO_LINK_INIT);
 	xenbus_switch_state(link->xbdev, XenbusStateInitWait);
@@ -562,10 +511,23 @@ static void backend_step(struct fido_link *link, enum xenbus_state frontend)
 	}
 }
 
+/* At the end of the work: a peer that signals without reason is slowed down. */
 static void link_ack_event(struct fido_link *link)
 {
 	if (link->irq && test_and_clear_bit(0, &link->eoi_pending))
-		xen_irq_lateeoi(link->irq, 0);
+		xen_irq_lateeoi(link->irq, link->progress ?
+				0 : XEN_EOI_FLAG_SPURIOUS);
+}
+
+/* Look again, later and later as long as nothing changes. */
+static void link_work_again(struct fido_link *link)
+{
+	if (link->progress || !link->pause)
+		link->pause = MIN_PAUSE;
+	else
+		link->pause = min_t(unsigned int, 2 * link->pause, MAX_PAUSE);
+	queue_delayed_work(link->wq, &link->work,
+			   msecs_to_jiffies(link->pause));
 }
 
 static void link_work_fn(struct work_struct *work)
@@ -575,11 +537,11 @@ static void link_work_fn(struct work_struct *work)
 	enum xenbus_state peer;
 	bool again;
 
-	link_ack_event(link);
-	peer = xenbus_read_driver_state(link->xbdev->otherend);
+	WRITE_ONCE(link->progress, false);
+	peer = READ_ONCE(link->peer_state);
 	if (xchg(&link->rescan, false))
 		fido_services_scan(link);
-	if (link->broken)
+	if (READ_ONCE(link->broken))
 		link_close(link);
 	again = link_step_down(link, peer);
 	if (link->is_frontend)
@@ -588,12 +550,14 @@ static void link_work_fn(struct work_struct *work)
 		backend_step(link, peer);
 	again |= link_step_down(link, peer);
 	if (link->state == FIDO_LINK_UP) {
-		fido_services_step(link);
+		/* first what becomes free, then who waits for that */
 		again |= fido_link_step_held(link);
+		again |= fido_services_step(link);
 	}
+	again |= link->state == FIDO_LINK_CLOSED && link_must_wait(link);
+	link_ack_event(link);
 	if (again)
-		queue_delayed_work(link->wq, &link->work,
-				   msecs_to_jiffies(STEP_MSECS));
+		link_work_again(link);
 }
 
 /* Life of a link */
@@ -639,12 +603,13 @@ static struct fido_link *link_alloc(struct xenbus_device *xbdev,
 	link->xbdev = xbdev;
 	link->is_frontend = is_frontend;
 	link->peer = xbdev->otherend_id;
+	link->peer_state = XenbusStateInitialising;
 	snprintf(link->name, sizeof(link->name), "fido-%u", link->peer);
 	INIT_DELAYED_WORK(&link->work, link_work_fn);
 	INIT_LIST_HEAD(&link->held);
 	mutex_init(&link->held_lock);
 	spin_lock_init(&link->kick_lock);
-	link->wq = alloc_ordered_workqueue("%s", 0, link->name);
+	link->wq = alloc_ordered_workqueue("%s", WQ_MEM_RECLAIM, link->name);
 	if (!link->wq) {
 		kfree(link);
 		return NULL;
@@ -657,34 +622,6 @@ static void link_free(struct fido_link *link)
 	destroy_workqueue(link->wq);
 	synchronize_rcu();	/* readers of the list of links */
 	kfree(link);
-}
-
-/* Two links with one peer would give two answers to "where is its memory?" */
-static int link_enlist(struct fido_link *link)
-{
-	struct fido_link *other;
-	unsigned int nr = 0;
-	int err = 0;
-
-	mutex_lock(&links_lock);
-	list_for_each_entry(other, &links, node) {
-		if (other->peer == link->peer)
-			err = -EEXIST;
-		nr++;
-	}
-	if (nr >= FIDO_MAX_PEERS)
-		err = -ENOSPC;
-	if (!err)
-		list_add_tail_rcu(&link->node, &links);
-	mutex_unlock(&links_lock);
-	return err;
-}
-
-static void link_delist(struct fido_link *link)
-{
-	mutex_lock(&links_lock);
-	list_del_rcu(&link->node);
-	mutex_unlock(&links_lock);
 }
 
 /**
@@ -702,7 +639,7 @@ int fido_link_add(struct xenbus_device *xbdev, bool is_frontend)
 
 	if (!link)
 		return -ENOMEM;
-	err = link_enlist(link);
+	err = fido_link_enlist(link);
 	if (err) {
 		xenbus_dev_error(xbdev, err,
 				 "at most %u links, one for each peer",
@@ -711,9 +648,6 @@ int fido_link_add(struct xenbus_device *xbdev, bool is_frontend)
 	}
 	dev_set_drvdata(&xbdev->dev, link);
 	fido_debugfs_add_link(link);
-	err = link_watch(link);
-	if (err)
-		goto err_delist;
 	/*
 	 * A frontend without a backend waits in Closed: in a lower state the
 	 * kernel would keep modprobe waiting for up to 30 seconds.
@@ -721,48 +655,34 @@ int fido_link_add(struct xenbus_device *xbdev, bool is_frontend)
 	err = xenbus_switch_state(xbdev, is_frontend ? XenbusStateClosed :
 						       XenbusStateInitWait);
 	if (err)
-		goto err_unwatch;
-	fido_link_kick(link);
+		goto err_delist;
+	/* the last step: from here on the work runs */
+	err = link_watch(link);
+	if (err)
+		goto err_delist;
 	return 0;
 
-err_unwatch:
-	link_unwatch(link);
 err_delist:
 	fido_debugfs_remove_link(link);
 	dev_set_drvdata(&xbdev->dev, NULL);
-	cancel_delayed_work_sync(&link->work);
-	link_delist(link);
+	fido_link_delist(link);
 err_free:
 	link_free(link);
 	return err;
 }
 
 /*
- * Take the link down for good. Waits for our own users of the peer's pages,
- * then for the peer; both waits are bounded, what is left is left to the
- * lists of abandoned windows and of quarantined grants.
+ * Take the link down for good. Nobody is waited for, as this may run in the
+ * thread that serves all xenbus devices: pages that are in use go to the
+ * abandoned windows, grants that are in use go to quarantine.
  */
 static void link_finish(struct fido_link *link)
 {
-	unsigned long deadline = jiffies + REMOVE_DRAIN_SECS * HZ;
-	const char *otherend = link->xbdev->otherend;
-
 	link_close(link);
-	while (link->closing && time_before(jiffies, deadline)) {
-		if (!fido_window_shrink(link->closing))
-			link->closing = NULL;
-		else
-			msleep(STEP_MSECS);
-	}
-	if (link->closing)
+	if (link->closing && fido_window_shrink(link->closing))
 		fido_window_abandon(link->closing);
 	link->closing = NULL;
 	xenbus_switch_state(link->xbdev, XenbusStateClosed);
-
-	while (link->export &&
-	       !peer_has_closed(xenbus_read_driver_state(otherend)) &&
-	       time_before(jiffies, link->close_deadline))
-		msleep(STEP_MSECS);
 	link_revoke(link);
 }
 
@@ -788,7 +708,7 @@ void fido_link_remove(struct xenbus_device *xbdev)
 	fido_services_remove(link);
 	link_finish(link);
 	fido_debugfs_remove_link(link);
-	link_delist(link);
+	fido_link_delist(link);
 	dev_set_drvdata(&xbdev->dev, NULL);
 	link_free(link);
 }

@@ -78,6 +78,13 @@ struct fido_link_slot {
  * @broken: why the link is given up: the peer broke the protocol, or a step
  *	failed; set once
  * @close_deadline: jiffies until which the peer may take to close
+ * @failures: steps that failed since the link was up
+ * @retry_at: jiffies before which a failed step is not tried again; zero: none
+ * @peer_state: the peer's xenbus state, as the latest watch told
+ * @progress: something has changed in this run of @work
+ * @pause: milliseconds until @work looks again, while it waits for something
+ *	that no event tells
+ * @index: place in the lists of readers and windows of the root pages
  * @rescan: the service nodes may have changed
  * @service_watch: on our own service nodes
  * @service: by service id
@@ -105,6 +112,12 @@ struct fido_link {
 	bool removing;
 	const char *broken;
 	unsigned long close_deadline;
+	unsigned int failures;
+	unsigned long retry_at;
+	enum xenbus_state peer_state;
+	bool progress;
+	unsigned int pause;
+	unsigned int index;
 	bool rescan;
 	struct xenbus_watch service_watch;
 	struct fido_service *service[FIDO_MAX_SERVICES];
@@ -113,11 +126,13 @@ struct fido_link {
 
 int fido_link_add(struct xenbus_device *xbdev, bool is_frontend);
 void fido_link_remove(struct xenbus_device *xbdev);
+void fido_link_peer_state(struct fido_link *link, enum xenbus_state state);
 void fido_link_kick(struct fido_link *link);
 void fido_link_signal(struct fido_link *link);
 void fido_link_break(struct fido_link *link, const char *why);
 const char *fido_link_state_str(enum fido_link_state state);
 
+/* held.c */
 u32 fido_link_next_gen(struct fido_link *link, unsigned int sid);
 void fido_link_hold(struct fido_link *link, struct fido_chans *chans);
 bool fido_link_may_hold(struct fido_link *link, unsigned int sid);
@@ -125,11 +140,17 @@ void fido_link_drain(struct fido_link *link, unsigned int sid, u32 gen);
 bool fido_link_step_held(struct fido_link *link);
 void fido_link_end_drains(struct fido_link *link);
 
+/* links.c */
+int fido_link_enlist(struct fido_link *link);
+void fido_link_delist(struct fido_link *link);
+void fido_link_set_window(struct fido_link *link, struct fido_window *window);
+void fido_link_set_export(struct fido_link *link, struct fido_export *export);
 struct fido_window *fido_link_window(const struct fido_link *link);
 const struct fido_window *fido_window_of(domid_t owner);
 const struct fido_window *fido_window_of_page(const struct page *page,
 					      u64 *frame);
 
+/* xenbus.c */
 int fido_xenbus_register(void);
 void fido_xenbus_unregister(void);
 

@@ -81,6 +81,8 @@ static int __init fido_init(void)
 	return 0;
 
 err_bus:
+	fido_windows_exit();
+	fido_quarantine_exit();
 	fido_bus_unregister();
 err_debugfs:
 	fido_debugfs_exit();

@@ -4,6 +4,7 @@
  * half of each (service table of the root page, see include/fido_proto.h).
  */
 #include <linux/io.h>
+#include <linux/jiffies.h>
 #include <linux/kernel.h>
 #include <linux/slab.h>
 #include <linux/string.h>
@@ -125,7 +126,7 @@ void fido_error(struct fido_device *fdev, int err, const char *fmt, ...)
 	va_end(args);
 	if (!text)
 		return;
-	dev_err(&fdev->dev, "%s (error %d)\n", text, err);
+	dev_err_ratelimited(&fdev->dev, "%s (error %d)\n", text, err);
 	service_write(fdev->service, FIDO_XS_SERVICE_ERROR, text);
 	kfree(text);
 }
@@ -194,19 +195,22 @@ static void service_write_echo(struct fido_service *service, u32 gen)
 	virt_store_release(&service_mine(service)->peer_gen, gen);
 }
 
-static void service_offer(struct fido_service *service)
+/* Returns false if it has to be tried again later. */
+static bool service_offer(struct fido_service *service)
 {
 	struct fido_service_entry *mine = service_mine(service);
 	struct fido_chans *chans;
 
 	chans = fido_chans_alloc(service->link, &service->config);
 	if (IS_ERR(chans)) {
-		fido_error(service->fdev, PTR_ERR(chans),
-			   "cannot allocate %u channels",
-			   service->config.nr_channels);
-		service->enabled = false;
-		return;
+		if (!service->offer_failed)
+			fido_error(service->fdev, PTR_ERR(chans),
+				   "cannot allocate %u channels, trying again",
+				   service->config.nr_channels);
+		service->offer_failed = true;
+		return false;
 	}
+	service->offer_failed = false;
 	chans->gen = fido_link_next_gen(service->link, service->sid);
 	chans->sid = service->sid;
 	service->chans = chans;
@@ -216,6 +220,7 @@ static void service_offer(struct fido_service *service)
 	mine->chan_table = virt_to_phys(chans->table);
 	service_write_gen(service, chans->gen);
 	fido_link_signal(service->link);
+	return true;
 }
 
 /* Nobody here looks at the peer's channels from now on. */
@@ -229,7 +234,7 @@ static void service_down(struct fido_service *service)
 	drv = container_of(service->fdev->dev.driver, struct fido_driver,
 			   driver);
 	drv->down(service->fdev);
-	service->up = false;
+	WRITE_ONCE(service->up, false);
 	service_report_state(service);
 }
 
@@ -255,9 +260,36 @@ static void service_retire(struct fido_service *service)
 	service_disconnect(service);
 	service_write_gen(service, 0);
 	fido_chans_disconnect(service->chans, true);
-	fido_link_hold(service->link, service->chans);
+	if (service->chans->used)
+		fido_link_hold(service->link, service->chans);
+	else
+		fido_chans_free_one(service->chans);
 	service->chans = NULL;
 	fido_link_signal(service->link);
+}
+
+/* A peer whose offers do not match so often in a minute does harm. */
+#define MAX_REFUSED	16
+#define REFUSED_SECS	60
+
+static void service_refuse(struct fido_service *service,
+			   const struct service_view *view, int err)
+{
+	fido_chans_disconnect(service->chans, false);
+	service->refused_gen = view->gen;
+	if (time_after(jiffies, service->refused_since + REFUSED_SECS * HZ)) {
+		service->refused = 0;
+		service->refused_since = jiffies;
+	}
+	if (++service->refused > MAX_REFUSED) {
+		fido_link_break(service->link, "too many offers that do not match");
+		return;
+	}
+	fido_error(service->fdev, err,
+		   "the peer's channels do not match: %u of type %.*s",
+		   view->nr_channels, FIDO_TYPE_LEN, view->type);
+	/* nothing of it is used: the peer need not keep it */
+	fido_link_drain(service->link, service->sid, view->gen);
 }
 
 static void service_connect(struct fido_service *service,
@@ -270,14 +302,9 @@ static void service_connect(struct fido_service *service,
 		err = fido_chans_connect(service->chans,
 					 fido_link_window(service->link),
 					 view->chan_table);
-	if (err) {
-		fido_error(service->fdev, err,
-			   "the peer's channels do not match: %u of type %.*s",
-			   view->nr_channels, FIDO_TYPE_LEN, view->type);
-		fido_chans_disconnect(service->chans, false);
-		service->refused_gen = view->gen;
-		return;
-	}
+	if (err)
+		return service_refuse(service, view, err);
+	service->chans->used = true;
 	service_write_echo(service, view->gen);
 	fido_link_signal(service->link);
 }
@@ -296,7 +323,7 @@ static void service_up(struct fido_service *service)
 		service_retire(service);
 		return;
 	}
-	service->up = true;
+	WRITE_ONCE(service->up, true);
 	service_report_state(service);
 	fido_chans_live(service->chans);
 }
@@ -306,9 +333,9 @@ static void service_up(struct fido_service *service)
  * possible now. A peer that changed its generation has fresh rings. If we
  * were up with the old ones, ours are used and must be fresh, too; if we were
  * not, they are fresh still, and changing them would make the peer change
- * again, and so on.
+ * again, and so on. Returns true if it has to be called again, unasked.
  */
-static void service_step(struct fido_service *service)
+static bool service_step(struct fido_service *service)
 {
 	struct service_view view;
 
@@ -322,17 +349,19 @@ static void service_step(struct fido_service *service)
 	}
 	if (!service->enabled) {
 		service_retire(service);
-		return;
+		return false;
 	}
-	if (!service->chans && fido_link_may_hold(service->link, service->sid))
-		service_offer(service);
+	if (!service->chans && fido_link_may_hold(service->link, service->sid) &&
+	    !service_offer(service))
+		return true;
 	if (!service->chans || !view.gen)
-		return;
+		return false;
 	if (!service->peer_gen && view.gen != service->refused_gen)
 		service_connect(service, &view);
 	if (!service->up && service->peer_gen &&
 	    view.peer_gen == service->chans->gen)
 		service_up(service);
+	return false;
 }
 
 /* Interface to clients */
@@ -558,6 +587,7 @@ static void service_attach(struct fido_service *service, bool attached)
 		service_retire(service);
 	service->attached = attached;
 	service->refused_gen = 0;
+	service->refused = 0;
 	mutex_unlock(&service->lock);
 }
 
@@ -596,10 +626,12 @@ void fido_services_detach(struct fido_link *link)
  * @link: link that is up
  *
  * Context: the link's work.
+ * Return: true if it has to be called again, without an event.
  */
-void fido_services_step(struct fido_link *link)
+bool fido_services_step(struct fido_link *link)
 {
 	struct fido_service *service;
+	bool again = false;
 	unsigned int i;
 
 	for (i = 0; i < FIDO_MAX_SERVICES; i++) {
@@ -607,7 +639,8 @@ void fido_services_step(struct fido_link *link)
 		if (!service)
 			continue;
 		mutex_lock(&service->lock);
-		service_step(service);
+		again |= service_step(service);
 		mutex_unlock(&service->lock);
 	}
+	return again;
 }

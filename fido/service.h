@@ -27,6 +27,9 @@ struct fido_link;
  * @chans: channels offered under the current generation, or NULL
  * @peer_gen: generation of the peer that @chans is connected to, or zero
  * @refused_gen: generation of the peer that could not be connected to
+ * @refused: offers of the peer that did not match since @refused_since
+ * @refused_since: jiffies
+ * @offer_failed: the last attempt to offer failed, and was reported
  * @up: ->up() succeeded and ->down() was not called since
  * @debugfs: file
  */
@@ -41,6 +44,9 @@ struct fido_service {
 	struct fido_chans *chans;
 	u32 peer_gen;
 	u32 refused_gen;
+	unsigned int refused;
+	unsigned long refused_since;
+	bool offer_failed;
 	bool up;
 	struct dentry *debugfs;
 };
@@ -49,7 +55,7 @@ void fido_services_scan(struct fido_link *link);
 void fido_services_remove(struct fido_link *link);
 void fido_services_attach(struct fido_link *link);
 void fido_services_detach(struct fido_link *link);
-void fido_services_step(struct fido_link *link);
+bool fido_services_step(struct fido_link *link);
 
 /* bus.c */
 struct fido_device *fido_device_add(struct fido_service *service,

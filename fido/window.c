@@ -24,12 +24,14 @@
 #include <xen/xen.h>
 
 #include "fido.h"
+#include "foreign.h"
 #include "log.h"
+#include "table.h"
 #include "window.h"
 
 #define MAP_BATCH		256
 #define BASE_REFS		1	/* the window's own reference */
-#define ABANDONED_PERIOD	(HZ / 2)
+#define ABANDONED_PERIOD	(HZ / 10)
 #define EXIT_TRIES		100
 #define EXIT_TRY_MSECS		100
 
@@ -81,11 +83,6 @@ static LIST_HEAD(abandoned_list);
 static void abandoned_work_fn(struct work_struct *work);
 static DECLARE_DELAYED_WORK(abandoned_work, abandoned_work_fn);
 
-static unsigned long window_vaddr(struct page *page)
-{
-	return (unsigned long)pfn_to_kaddr(page_to_pfn(page));
-}
-
 static bool window_page_idle(const struct page *page)
 {
 	return page_ref_count(page) == BASE_REFS;
@@ -118,8 +115,9 @@ static void batch_add_map(struct window_batch *batch, struct page *page,
 {
 	batch->page[batch->nr] = page;
 	batch->index[batch->nr] = index;
-	gnttab_set_map_op(&batch->map[batch->nr], window_vaddr(page),
+	gnttab_set_map_op(&batch->map[batch->nr], fido_foreign_vaddr(page),
 			  GNTMAP_host_map | GNTMAP_readonly, ref, owner);
+	batch->map[batch->nr].status = GNTST_general_error;
 	batch->nr++;
 }
 
@@ -128,8 +126,9 @@ static void batch_add_unmap(struct window_batch *batch, struct page *page,
 {
 	batch->page[batch->nr] = page;
 	batch->index[batch->nr] = index;
-	gnttab_set_unmap_op(&batch->unmap[batch->nr], window_vaddr(page),
+	gnttab_set_unmap_op(&batch->unmap[batch->nr], fido_foreign_vaddr(page),
 			    GNTMAP_host_map | GNTMAP_readonly, handle);
+	batch->unmap[batch->nr].status = GNTST_general_error;
 	batch->nr++;
 }
 
@@ -150,155 +149,12 @@ static int batch_map(struct window_batch *batch)
 		if (batch->map[i].status == GNTST_okay)
 			continue;
 		batch->map[i].handle = INVALID_GRANT_HANDLE;
-		if (batch->map[i].status == GNTST_no_space)
+		if (fido_maptrack_full(batch->map[i].status))
 			err = -ENOSPC;
 	}
 	return err;
 }
 
-static int batch_unmap(struct window_batch *batch)
-{
-	unsigned int i;
-	int err;
-
-	if (!batch->nr)
-		return 0;
-	err = gnttab_unmap_refs(batch->unmap, NULL, batch->page, batch->nr);
-	for (i = 0; !err && i < batch->nr; i++)
-		if (batch->unmap[i].status != GNTST_okay)
-			err = batch->unmap[i].status;
-	return err;
-}
-
-/* Map one page, for as long as it takes to copy it or for good. */
-static struct page *window_map_one(domid_t owner, grant_ref_t ref,
-				   grant_handle_t *handle)
-{
-	struct gnttab_map_grant_ref op;
-	struct page *page;
-	int err;
-
-	err = gnttab_alloc_pages(1, &page);
-	if (err)
-		return ERR_PTR(err);
-	gnttab_set_map_op(&op, window_vaddr(page),
-			  GNTMAP_host_map | GNTMAP_readonly, ref, owner);
-	err = gnttab_map_refs(&op, NULL, &page, 1);
-	if (!err && op.status != GNTST_okay)
-		err = op.status == GNTST_no_space ? -ENOSPC : -EINVAL;
-	if (err) {
-		gnttab_free_pages(1, &page);
-		return ERR_PTR(err);
-	}
-	*handle = op.handle;
-	return page;
-}
-
-static void window_unmap_one(struct page *page, grant_handle_t handle)
-{
-	struct gnttab_unmap_grant_ref op;
-
-	gnttab_set_unmap_op(&op, window_vaddr(page),
-			    GNTMAP_host_map | GNTMAP_readonly, handle);
-	if (!gnttab_unmap_refs(&op, NULL, &page, 1))
-		gnttab_free_pages(1, &page);
-}
-
-static int window_copy_table(domid_t owner, grant_ref_t ref, u32 *table)
-{
-	grant_handle_t handle;
-	struct page *page;
-
-	page = window_map_one(owner, ref, &handle);
-	if (IS_ERR(page))
-		return PTR_ERR(page);
-	fido_peer_copy(table, (const void __peer __force *)page_address(page),
-		       FIDO_PAGE_SIZE);
-	window_unmap_one(page, handle);
-	return 0;
-}
-
-/* Reading the owner's table */
-
-/**
- * struct window_table - private copy of the owner's grant references
- * @nr_leaves: leaf tables
- * @leaf: by frame >> FIDO_LEAF_SHIFT; NULL where nothing is exported
- * @mid: scratch: the middle page that is being read
- * @nr_refs: entries that are not zero
- */
-struct window_table {
-	unsigned long nr_leaves;
-	u32 **leaf;
-	u32 *mid;
-	unsigned long nr_refs;
-};
-
-static void window_table_free(struct window_table *table)
-{
-	unsigned long i;
-
-	for (i = 0; table->leaf && i < table->nr_leaves; i++)
-		kfree(table->leaf[i]);
-	vfree(table->leaf);
-	kfree(table->mid);
-}
-
-static int window_read_leaf(const struct fido_window *window,
-			    struct window_table *table, unsigned long i,
-			    grant_ref_t ref)
-{
-	unsigned int k;
-	int err;
-
-	table->leaf[i] = kmalloc(FIDO_PAGE_SIZE, GFP_KERNEL);
-	if (!table->leaf[i])
-		return -ENOMEM;
-	err = window_copy_table(window->owner, ref, table->leaf[i]);
-	for (k = 0; !err && k < FIDO_LEAF_FRAMES; k++)
-		table->nr_refs += !!table->leaf[i][k];
-	return err;
-}
-
-static int window_read_mid(const struct fido_window *window,
-			   struct window_table *table, unsigned int m)
-{
-	const struct fido_root __peer *root = fido_window_root(window);
-	unsigned long first = (unsigned long)m * FIDO_REFS_PER_PAGE;
-	u32 ref = fido_peer_read32(&root->mid[m]);
-	unsigned int i;
-	int err;
-
-	if (!ref)
-		return 0;
-	err = window_copy_table(window->owner, ref, table->mid);
-	for (i = 0; !err && i < FIDO_REFS_PER_PAGE; i++) {
-		if (first + i >= table->nr_leaves)
-			break;
-		if (table->mid[i])
-			err = window_read_leaf(window, table, first + i,
-					       table->mid[i]);
-		cond_resched();
-	}
-	return err;
-}
-
-static int window_read_table(const struct fido_window *window,
-			     struct window_table *table)
-{
-	unsigned int m;
-	int err = 0;
-
-	table->nr_leaves = DIV_ROUND_UP_ULL(window->map.nr_frames,
-					    FIDO_LEAF_FRAMES);
-	table->leaf = vcalloc(table->nr_leaves, sizeof(*table->leaf));
-	table->mid = kmalloc(FIDO_PAGE_SIZE, GFP_KERNEL);
-	if (!table->leaf || !table->mid)
-		return -ENOMEM;
-	for (m = 0; !err && m < FIDO_ROOT_MIDS; m++)
-		err = window_read_mid(window, table, m);
-	return err;
-}
 
 /* Building the window */
 
@@ -307,7 +163,7 @@ static int window_map_root(struct fido_window *window, grant_ref_t ref)
 	const struct fido_root __peer *root;
 	u64 nr_frames;
 
-	window->root_page = window_map_one(window->owner, ref,
+	window->root_page = fido_foreign_map(window->owner, ref,
 					   &window->root_handle);
 	if (IS_ERR(window->root_page))
 		return PTR_ERR(window->root_page);
@@ -351,8 +207,9 @@ static int window_alloc_pages(struct fido_window *window, unsigned long nr)
 	unsigned long i;
 	int err;
 
-	if (nr > INT_MAX)
-		return -E2BIG;
+	/* the table itself is exported, at least */
+	if (!nr)
+		return -EPROTO;
 	window->page = vcalloc(nr, sizeof(*window->page));
 	window->frame = vcalloc(nr, sizeof(*window->frame));
 	window->handle = vcalloc(nr, sizeof(*window->handle));
@@ -367,8 +224,11 @@ static int window_alloc_pages(struct fido_window *window, unsigned long nr)
 		window->handle[i] = INVALID_GRANT_HANDLE;
 	/* releases are found by reference counts: they must be what we know */
 	for (i = 0; i < nr; i++)
-		if (!window_page_idle(window->page[i]))
+		if (!window_page_idle(window->page[i])) {
+			gnttab_free_pages(nr, window->page);
+			window->nr = 0;
 			return -EOPNOTSUPP;
+		}
 	return 0;
 }
 
@@ -427,7 +287,7 @@ static int window_map_leaf(struct fido_window *window, unsigned long leaf,
 }
 
 static int window_map_all(struct fido_window *window,
-			  const struct window_table *table)
+			  const struct fido_table *table)
 {
 	struct window_batch *batch;
 	unsigned long i, index = 0;
@@ -441,7 +301,9 @@ static int window_map_all(struct fido_window *window,
 		return -ENOMEM;
 	}
 	for (i = 0; !err && i < table->nr_leaves; i++)
-		if (table->leaf[i])
+		if (READ_ONCE(*table->stop))
+			err = -EINTR;
+		else if (table->leaf[i])
 			err = window_map_leaf(window, i, table->leaf[i], &index,
 					      batch);
 	if (!err)
@@ -453,7 +315,12 @@ static int window_map_all(struct fido_window *window,
 static void window_explain(const struct fido_window *window, unsigned long nr,
 			   int err)
 {
-	if (err == -ENOSPC)
+	if (err == -EINTR)
+		return;
+	if (err == -E2BIG)
+		fido_err("domain %u exports more than %lu MiB: raise the parameter max_window_mib of module fido\n",
+			 window->owner, fido_max_pages() >> (20 - PAGE_SHIFT));
+	else if (err == -ENOSPC)
 		fido_err("maptrack table too small to map %lu pages of domain %u: set max_maptrack_frames=%lu for each peer in xl.cfg (domain 0: gnttab_max_maptrack_frames on Xen's command line)\n",
 			 nr, window->owner, DIV_ROUND_UP(nr, 256) + 64);
 	else
@@ -465,15 +332,17 @@ static void window_explain(const struct fido_window *window, unsigned long nr,
  * fido_window_create - map a peer's memory
  * @owner: the peer
  * @root_ref: grant reference of its root page
+ * @stop: when this becomes true, give up
  *
  * Context: process, sleeps.
  * Return: the window, or an ERR_PTR: -ENOSPC if maptrack entries do not
  * suffice (logged with the line for xl.cfg), -EPROTO if the root page makes no
- * sense, -ENOMEM.
+ * sense, -E2BIG if the peer is larger than max_window_mib, -EINTR, -ENOMEM.
  */
-struct fido_window *fido_window_create(domid_t owner, grant_ref_t root_ref)
+struct fido_window *fido_window_create(domid_t owner, grant_ref_t root_ref,
+				       const bool *stop)
 {
-	struct window_table table = {};
+	struct fido_table table = { .stop = stop };
 	struct fido_window *window;
 	int err;
 
@@ -484,14 +353,15 @@ struct fido_window *fido_window_create(domid_t owner, grant_ref_t root_ref)
 
 	err = window_map_root(window, root_ref);
 	if (!err)
-		err = window_read_table(window, &table);
+		err = fido_table_read(&table, window->owner, fido_window_root(window),
+				      window->map.nr_frames);
 	if (!err)
 		err = window_alloc_pages(window, table.nr_refs);
 	if (!err)
 		err = window_map_all(window, &table);
 	if (err)
 		window_explain(window, table.nr_refs, err);
-	window_table_free(&table);
+	fido_table_free(&table);
 	if (!err)
 		return window;
 
@@ -508,7 +378,7 @@ static void window_free(struct fido_window *window)
 {
 	unsigned long i, nr;
 
-	window_unmap_one(window->root_page, window->root_handle);
+	fido_foreign_unmap(window->root_page, window->root_handle);
 	nr = DIV_ROUND_UP_ULL(window->map.nr_frames, FIDO_LEAF_FRAMES);
 	for (i = 0; window->map.leaf && i < nr; i++)
 		kvfree(window->map.leaf[i]);
@@ -530,20 +400,23 @@ static void window_hide(struct fido_window *window, unsigned long index)
 static void window_flush_unmap(struct fido_window *window,
 			       struct window_batch *batch)
 {
-	unsigned int i;
+	unsigned int i, failed = 0;
 
-	if (batch_unmap(batch)) {
-		/* a page whose state is unknown must never be used again */
-		fido_err("cannot unmap pages of domain %u\n", window->owner);
-		batch->nr = 0;
-		return;
-	}
-	for (i = 0; i < batch->nr; i++) {
+	if (batch->nr && gnttab_unmap_refs(batch->unmap, NULL, batch->page,
+					   batch->nr))
+		failed = batch->nr;
+	for (i = 0; !failed && i < batch->nr; i++) {
 		window->handle[batch->index[i]] = INVALID_GRANT_HANDLE;
 		window->nr_mapped--;
+		/* a page whose state is unknown must never be used again */
+		if (batch->unmap[i].status != GNTST_okay)
+			failed++;
+		else
+			gnttab_free_pages(1, &batch->page[i]);
 	}
-	if (batch->nr)
-		gnttab_free_pages(batch->nr, batch->page);
+	if (failed)
+		fido_err("cannot unmap %u pages of domain %u, they are lost\n",
+			 failed, window->owner);
 	batch->nr = 0;
 	cond_resched();
 }
@@ -623,6 +496,16 @@ void fido_window_abandon(struct fido_window *window)
 	mutex_unlock(&abandoned_lock);
 }
 
+static bool windows_abandoned(void)
+{
+	bool any;
+
+	mutex_lock(&abandoned_lock);
+	any = !list_empty(&abandoned_list);
+	mutex_unlock(&abandoned_lock);
+	return any;
+}
+
 /**
  * fido_windows_exit - wait until all windows are gone, at module unload
  *
@@ -638,7 +521,7 @@ void fido_windows_exit(void)
 
 	for (tries = 0; tries < EXIT_TRIES; tries++) {
 		flush_delayed_work(&abandoned_work);
-		if (list_empty(&abandoned_list))
+		if (!windows_abandoned())
 			break;
 		msleep(EXIT_TRY_MSECS);
 	}

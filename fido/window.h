@@ -14,7 +14,8 @@
 
 struct fido_window;
 
-struct fido_window *fido_window_create(domid_t owner, grant_ref_t root_ref);
+struct fido_window *fido_window_create(domid_t owner, grant_ref_t root_ref,
+				       const bool *stop);
 unsigned long fido_window_shrink(struct fido_window *window);
 void fido_window_abandon(struct fido_window *window);
 

@@ -8,14 +8,28 @@
 #include "compat.h"
 #include "link.h"
 
+/* One event in the queue is enough, as the state is read when it is served. */
+static bool fido_otherend_will_handle(struct xenbus_watch *watch,
+				      const char *path, const char *token)
+{
+	return watch->nr_pending == 0;
+}
+
 static void fido_otherend_changed(struct xenbus_device *xbdev,
 				  enum xenbus_state state)
 {
 	struct fido_link *link = dev_get_drvdata(&xbdev->dev);
 
-	/* the work reads the state anew; this thread must not be kept */
+	/*
+	 * The kernel bounds the queue of this watch for backends only; a
+	 * backend can be hostile, too (XSA-349).
+	 */
+	if (!xbdev->otherend_watch.will_handle)
+		WRITE_ONCE(xbdev->otherend_watch.will_handle,
+			   fido_otherend_will_handle);
+	/* the rest is for the link's work; this thread must not be kept */
 	if (link)
-		fido_link_kick(link);
+		fido_link_peer_state(link, state);
 }
 
 static int fido_front_probe(struct xenbus_device *xbdev,

@@ -19,18 +19,19 @@
  * A link is one xenbus device of type "fido" between two domains. The
  * toolstack (fidoctl) writes both directories in one transaction. F is the
  * frontend's domid, B the backend's; the device id of a link is the domid of
- * the backend, hence at most one link of a direction between two domains.
+ * the backend. Two domains have at most one link, in either direction.
  * The roles differ in the handshake only.
  *
  *   /local/domain/F/device/fido/B/            owner F, readable by B
  *     backend            = "/local/domain/B/backend/fido/F/B"    toolstack
  *     backend-id         = "B"                                   toolstack
  *     peer-name          = name of domain B, for people          toolstack
- *     state              = XenbusState, decimal                  frontend
+ *     state              = XenbusState, decimal; Initialising    frontend
+ *                          and Closing by the toolstack, too
  *     protocol-version   = FIDO_PROTO_VERSION                    frontend
  *     root-ref           = grant reference of the root page      frontend
  *     event-channel      = unbound port for the peer             frontend
- *     features           = FIDO_FEATURE_* bits, decimal          frontend
+ *     features           = bits, decimal; none is defined yet    frontend
  *     service/S/type     = "mmnet", "mmblk", ...                 toolstack
  *     service/S/...      = parameters of the service             toolstack
  *     service/S/state    = "down" or "up"                        frontend
@@ -40,6 +41,7 @@
  *     frontend           = "/local/domain/F/device/fido/B"       toolstack
  *     frontend-id        = "F"                                   toolstack
  *     peer-name          = name of domain F, for people          toolstack
+ *     online             = "0": the link is about to be removed  toolstack
  *     state              = XenbusState, decimal                  backend
  *     protocol-version, root-ref, features: as above             backend
  *     service/S/...      as above, this side's parameters        both
@@ -101,7 +103,7 @@
  *                                       the backend: InitWait, if it goes on
  *
  * "unmaps" is complete when the last user (an skb, a bio) of a mapped page is
- * gone. A page whose grant cannot be revoked stays in quarantine, and the
+ * gone; a driver that is unloaded says Closed before. A page whose grant cannot be revoked stays in quarantine, and the
  * revocation is tried again. A side whose peer has vanished, or does not reach
  * Closed within a time limit, goes on without it. A frontend in Closed offers
  * its memory again when it sees the backend in InitWait. A side that failed,
@@ -119,8 +121,8 @@
  *
  *   mine.gen == theirs.peer_gen && theirs.gen == mine.peer_gen, both nonzero
  *
- * Whoever sees that no longer holds takes the service down and offers fresh
- * channels under a new generation. Memory offered under generation g is kept
+ * Whoever is up and sees that no longer holds takes the service down and
+ * offers fresh channels under a new generation. Memory offered under generation g is kept
  * until the peer writes @drained_gen == g (or a later one), which says that
  * nothing of g is used any more, or until the link is down. Changes in the
  * service table are signalled by the event channel of the link.
@@ -237,7 +239,7 @@ struct fido_service_entry {
  * @version: FIDO_PROTO_VERSION
  * @domid: owner of this page and of everything that hangs from it
  * @nr_frames: guest frames at and above this number are not exported
- * @heartbeat: incremented while the owner lives
+ * @heartbeat: zero; reserved for a sign of life
  * @reserved: zero
  * @readers: domains that the owner exports its memory to; a segment of this
  *	owner is accepted from those domains only
