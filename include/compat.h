@@ -32,11 +32,8 @@
 #endif
 
 #ifndef HAVE_CONTAINER_OF_CONST
-#define container_of_const(ptr, type, member)				\
-	_Generic(ptr,							\
-		const typeof(*(ptr)) *:					\
-			((const type *)container_of(ptr, type, member)), \
-		default: ((type *)container_of(ptr, type, member)))
+/* container_of() of these kernels takes a const pointer, too */
+#define container_of_const(ptr, type, member) container_of(ptr, type, member)
 #endif
 
 /* Compiler attributes */
@@ -72,7 +69,15 @@ static inline void hrtimer_setup(struct hrtimer *timer,
 #define compat_remove_return() do { } while (0)
 #else
 #define compat_remove_t int
-#define compat_remove_return() return 0
+#define compat_remove_return() { return 0; }
+#endif
+
+/* Network: mac_pton() moved here from kernel.h (6.18) */
+
+#if __has_include(<linux/hex.h>)
+#include <linux/hex.h>
+#else
+#include <linux/kernel.h>
 #endif
 
 #endif /* FIDO_COMPAT_H */

@@ -71,8 +71,7 @@ static const struct command commands[] = {
 	{ "blk", "add", cmd_blk_add, 2, 2,
 	  OPT_WAIT | OPT_JSON | OPT_READ_ONLY | OPT_SHARED | OPT_SERIAL |
 	  OPT_QUEUES,
-	  "CLIENT SERVER:/dev/NAME [--read-only] [--shared] [--serial TEXT] "
-	  "[--queues N] [--wait SECONDS] [--json]",
+	  "CLIENT SERVER:/dev/NAME [--read-only] [--shared] [--serial TEXT] [--queues N] [--wait SECONDS] [--json]",
 	  "a disk of one VM in another (and a link, if there is none)" },
 	{ "blk", "remove", cmd_blk_remove, 2, 2, 0,
 	  "CLIENT SERVER:/dev/NAME",

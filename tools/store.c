@@ -58,7 +58,7 @@ void store_open(struct store *store)
 		return;
 	if (errno == EACCES || errno == EPERM)
 		die("no permission to use xenstore: run fidoctl as root in dom0");
-	die("cannot reach xenstore (%s): run fidoctl in dom0, with xenstored running",
+	die("cannot reach xenstore (%s): run fidoctl in dom0, where xenstored runs",
 	    strerror(errno));
 }
 
@@ -86,7 +86,7 @@ bool store_commit(struct store *store)
 	if (done)
 		store->tries = 0;
 	else if (++store->tries == MAX_TRIES)
-		die("xenstore is too busy: %d transactions in a row met another one, try again later",
+		die("xenstore is too busy: %d transactions in a row failed, try again later",
 		    MAX_TRIES);
 	return done;
 }
