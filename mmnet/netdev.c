@@ -21,6 +21,7 @@
 #include <linux/rtnetlink.h>
 #include <linux/slab.h>
 
+#include "compat.h"
 #include "mmnet.h"
 
 #define OFFLOADS	(NETIF_F_SG | NETIF_F_HW_CSUM | NETIF_F_TSO | \
@@ -153,6 +154,8 @@ void mmnet_netdev_down(struct net_device *dev)
 	netif_carrier_off(dev);
 	for (i = 0; i < mm->nr_queues; i++)
 		mmnet_queue_quiesce(&mm->queue[i]);
+	/* napi_disable() lets a poll that completed just now go on to its end */
+	synchronize_net();
 	/* after the polls, which start queues; waits for senders */
 	netif_tx_disable(dev);
 	for (i = 0; i < mm->nr_queues; i++)

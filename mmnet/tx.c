@@ -128,6 +128,8 @@ static bool tx_wake(struct mmnet_queue *q)
 	if (netif_running(q->dev) && tx_enough_ids(q, &again) &&
 	    tx_enough_slots(q)) {
 		netif_tx_wake_queue(txq);
+		/* this is what the event was for */
+		set_bit(MMNET_QUEUE_WORKED, &q->flags);
 		mmnet_tx_count(q, MMNET_TX_WOKEN, 1);
 	}
 	__netif_tx_unlock(txq);
@@ -542,8 +544,10 @@ netdev_tx_t mmnet_start_xmit(struct sk_buff *skb, struct net_device *dev)
 	}
 	tx_send(q, skb);
 
-	if (fido_tx_in_flight(q->chan) >= REAP_EARLY)
-		tx_reap(q, 0);
+	/* an event for a release that is reaped here was not without reason */
+	if (fido_tx_in_flight(q->chan) >= REAP_EARLY && tx_reap(q, 0) &&
+	    !test_bit(MMNET_QUEUE_WORKED, &q->flags))
+		set_bit(MMNET_QUEUE_WORKED, &q->flags);
 	if (unlikely(tx_full(q)))
 		tx_stop(q);
 	else if (!more || netif_xmit_stopped(mmnet_txq(q)))

@@ -17,7 +17,8 @@ check() {
 	frames=$(grown "$to" rx_zerocopy)
 	diag "$from to $address: $bytes bytes in $frames frames, $(grown "$to" rx_copied_bytes) bytes copied, $(grown "$from" signals) signals"
 	assert_ge "$bytes" $((SIZE * 99 / 100)) "bytes received in place"
-	assert_ge $((bytes / frames)) 10000 "bytes a frame"
+	# TCP makes small frames where time passes slowly: far more than one MSS is enough
+	assert_ge $((bytes / frames)) 4000 "bytes a frame"
 }
 
 run() {
