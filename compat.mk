@@ -55,3 +55,8 @@ compat-flags += $(call compat-has,HAVE_BDEV_ROT,linux/blkdev.h,bool bdev_rot.)
 compat-flags += $(call compat-has,HAVE_MQ_SHOULD_MERGE,linux/blk-mq.h,BLK_MQ_F_SHOULD_MERGE)
 # BLK_MQ_F_NO_SCHED_BY_DEFAULT
 compat-flags += $(call compat-has,HAVE_MQ_NO_SCHED_BY_DEFAULT,linux/blk-mq.h,BLK_MQ_F_NO_SCHED_BY_DEFAULT)
+
+# Network
+
+# mac_pton() moved from linux/kernel.h to a header of its own
+compat-flags += $(call compat-has,HAVE_MAC_PTON_IN_HEX,linux/hex.h,bool mac_pton)

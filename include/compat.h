@@ -72,9 +72,9 @@ static inline void hrtimer_setup(struct hrtimer *timer,
 #define compat_remove_return() { return 0; }
 #endif
 
-/* Network: mac_pton() moved here from kernel.h (6.18) */
+/* Network */
 
-#if __has_include(<linux/hex.h>)
+#ifdef HAVE_MAC_PTON_IN_HEX
 #include <linux/hex.h>
 #else
 #include <linux/kernel.h>
