@@ -14,19 +14,51 @@
  */
 static char mmblk_readers;
 
-/*
- * Can the device be given pages of another domain? xen-blkfront grants the
- * pages of its requests to its own backend, and nobody can grant what he does
- * not own: such a device, on the bus "xen", needs copies.
- */
-static bool mmblk_backing_grants(const struct mmblk_backing *backing)
+/* Virtual disks that keep their data in memory, by copying it there */
+static bool mmblk_is_memory(const struct gendisk *disk)
 {
-	struct device *dev = disk_to_dev(backing->dev.bdev->bd_disk)->parent;
+	static const char * const prefix[] = { "ram", "nullb", "zram" };
+	unsigned int i;
 
-	for (; dev; dev = dev->parent)
-		if (dev->bus && !strcmp(dev->bus->name, "xen"))
+	for (i = 0; i < ARRAY_SIZE(prefix); i++)
+		if (str_has_prefix(disk->disk_name, prefix[i]))
 			return true;
 	return false;
+}
+
+/*
+ * Can the device be given pages of another domain? xen-blkfront, on the bus
+ * "xen", grants the pages of its requests to its own backend, and nobody can
+ * grant what he does not own. An mmblk disk, on the bus "fido", names the
+ * owner. Other devices with a parent are real ones. What is virtual (dm, md,
+ * loop) may have anything below.
+ */
+static bool mmblk_backing_takes_foreign(const struct gendisk *disk)
+{
+	struct device *dev = disk_to_dev((struct gendisk *)disk)->parent;
+
+	if (!dev)
+		return mmblk_is_memory(disk);
+	for (; dev; dev = dev->parent) {
+		if (dev->bus && !strcmp(dev->bus->name, "fido"))
+			return true;
+		if (dev->bus && !strcmp(dev->bus->name, "xen"))
+			return false;
+	}
+	return true;
+}
+
+/*
+ * A client can change its memory while it is written. Where a device computes
+ * parity or checksums over the data, this would spoil more than the client's
+ * own blocks: such a device gets a copy.
+ */
+static bool mmblk_backing_needs_copy(const struct mmblk_backing *backing)
+{
+	struct block_device *bdev = backing->dev.bdev;
+
+	return bdev_stable_writes(bdev) ||
+	       !mmblk_backing_takes_foreign(bdev->bd_disk);
 }
 
 /**
@@ -51,7 +83,7 @@ int mmblk_backing_open(struct mmblk_backing *backing, const char *path,
 		mmblk_backing_close(backing);
 		return -EROFS;
 	}
-	backing->bounce = mmblk_backing_grants(backing);
+	backing->bounce = mmblk_backing_needs_copy(backing);
 	return 0;
 }
 

@@ -13,7 +13,7 @@
 /**
  * struct mmblk_backing - an open block device
  * @dev: how it was opened; gives the block device
- * @bounce: it cannot take foreign pages, data is copied for it
+ * @bounce: it is not given foreign pages, data is copied for it
  */
 struct mmblk_backing {
 	struct compat_bdev dev;

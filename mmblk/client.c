@@ -13,6 +13,7 @@
 #include <linux/string.h>
 
 #include "client.h"
+#include "segs.h"
 
 static DEFINE_IDA(mmblk_index);
 
@@ -97,10 +98,11 @@ static void mmblk_client_run(struct mmblk_client *client)
 void mmblk_client_configure(struct mmblk_client *client,
 			    const struct mmblk_config *config)
 {
-	bool same;
+	bool first, same;
 
 	spin_lock(&client->lock);
-	same = !client->has_config ||
+	first = !client->has_config;
+	same = first ||
 	       client->config.logical_block_size == config->logical_block_size;
 	if (same) {
 		client->config = *config;
@@ -108,10 +110,16 @@ void mmblk_client_configure(struct mmblk_client *client,
 	}
 	spin_unlock(&client->lock);
 
+	if (!same && client->running) {
+		fido_chan_break(client->queue[0]->chan,
+				"mmblk: the logical block size changed");
+		return;
+	}
 	WRITE_ONCE(client->refused, !same);
 	if (same)
 		mmblk_client_run(client);
-	schedule_work(&client->work);
+	/* a server that tells news without end is heard once a second */
+	schedule_delayed_work(&client->work, first ? 0 : HZ);
 }
 
 /* Service */
@@ -144,11 +152,16 @@ static int mmblk_client_up(struct mmblk_service *service)
 	struct mmblk_client *client = to_mmblk_client(service);
 	struct mmblk_queue *q;
 	unsigned int i;
+	int err;
 
 	for (i = 0; i < service->nr_queues; i++) {
 		q = client->queue[i];
 		mmblk_free_bounces(q);
 		q->chan = fido_chan(service->fdev, i);
+		err = mmblk_pages_show(q->chan, q->lists,
+				       GFP_KERNEL | __GFP_ZERO);
+		if (err)
+			return err;
 		fido_chan_set_priv(q->chan, q);
 	}
 	return 0;
@@ -220,7 +233,7 @@ static struct mmblk_service *mmblk_client_create(struct fido_device *fdev,
 	client->service.fdev = fdev;
 	client->service.nr_queues = nr_queues;
 	spin_lock_init(&client->lock);
-	INIT_WORK(&client->work, mmblk_disk_work);
+	INIT_DELAYED_WORK(&client->work, mmblk_disk_work);
 
 	err = mmblk_client_params(client, fdev);
 	if (err)
@@ -261,11 +274,16 @@ static void mmblk_client_destroy(struct mmblk_service *service)
 {
 	struct mmblk_client *client = to_mmblk_client(service);
 
-	/* From now on queue_rq fails everything, without a look at a channel */
+	/*
+	 * From now on queue_rq fails everything, without a look at a channel.
+	 * A server that has not gone down yet may still read the data of
+	 * writes that fail here: what they leave on the device is undefined,
+	 * as for every failed write, up to whatever the pages hold by then.
+	 */
 	WRITE_ONCE(client->dead, true);
 	mmblk_client_run(client);
 	/* add_disk() may be waiting for requests: they have just been failed */
-	cancel_work_sync(&client->work);
+	cancel_delayed_work_sync(&client->work);
 
 	mmblk_disk_remove(client);
 	mmblk_queues_free(client, service->nr_queues);

@@ -85,6 +85,7 @@ struct mmblk_queue {
  * @has_config: there is one
  * @refused: the latest one was of another kind of disk
  * @work: carries the configuration over to the disk, adds it first
+ * @failed: add_disk() failed, once is enough; belongs to @work
  * @applied: what @work has carried over
  * @queue: hardware queues
  */
@@ -97,11 +98,12 @@ struct mmblk_client {
 	bool dead;
 	bool running;
 	bool added;
+	bool failed;
 	spinlock_t lock;	/* @config, @has_config */
 	struct mmblk_config config;
 	bool has_config;
 	bool refused;
-	struct work_struct work;
+	struct delayed_work work;
 	struct mmblk_config applied;
 	struct mmblk_queue **queue;
 };

@@ -110,20 +110,26 @@ static const struct fido_seg *mmblk_get_segs(struct mmblk_queue *q,
 	return list;
 }
 
-/* Returns why the channel has to be broken, NULL if all is well. */
+/*
+ * Returns why the channel has to be broken, NULL if all is well. The memory of
+ * a third domain can have gone: that is an error of this request alone.
+ */
 static const char *mmblk_take_data(struct mmblk_queue *q,
-				   const struct mmblk_done *done,
-				   struct request *rq)
+				   struct mmblk_done *done, struct request *rq)
 {
 	struct mmblk_source src = {
 		.chan = q->chan,
 		.nr = done->nr_segs,
 	};
+	int err;
 
 	src.seg = mmblk_get_segs(q, done);
 	if (!src.seg || !mmblk_wire_segs(src.seg, src.nr, done->bytes, 1))
 		return "mmblk: completion with invalid segments";
-	if (mmblk_copy_data(rq, &src))
+	err = mmblk_copy_data(rq, &src);
+	if (err == -ENOLINK || err == -EACCES)
+		done->status = MMBLK_IOERR;
+	else if (err)
 		return "mmblk: completion with unreadable data";
 	mmblk_stat_add(&q->stats, MMBLK_STAT_READ_BYTES, done->bytes);
 	return NULL;
@@ -147,7 +153,7 @@ static void mmblk_finish(struct mmblk_queue *q, struct mmblk_tag *t,
 /* Returns why the message makes no sense, NULL if it does. */
 static const char *mmblk_handle_done(struct mmblk_queue *q, u32 len, u32 id)
 {
-	const struct mmblk_done *done = (const void *)q->msg;
+	struct mmblk_done *done = (void *)q->msg;
 	struct mmblk_tag *t;
 	struct request *rq;
 	const char *why;
@@ -156,8 +162,11 @@ static const char *mmblk_handle_done(struct mmblk_queue *q, u32 len, u32 id)
 	if (why)
 		return why;
 	t = &q->tag[done->tag];
-	/* pairs with the barriers around the rings: the request was sent */
-	rq = READ_ONCE(t->rq);
+	/*
+	 * Pairs with the release in mmblk_push(). An honest server answers what
+	 * it has seen; one that guesses must not see half a record used either.
+	 */
+	rq = smp_load_acquire(&t->rq);
 	if (!rq)
 		return "mmblk: completion with a tag that is not in flight";
 

@@ -205,6 +205,7 @@ static void mmblk_disk_add(struct mmblk_client *client)
 
 	err = device_add_disk(&fdev->dev, client->disk, mmblk_disk_groups);
 	if (err) {
+		client->failed = true;
 		fido_error(fdev, err, "cannot add disk %s",
 			   client->disk->disk_name);
 		return;
@@ -222,10 +223,11 @@ static void mmblk_disk_add(struct mmblk_client *client)
  */
 void mmblk_disk_work(struct work_struct *work)
 {
-	struct mmblk_client *client = container_of(work, struct mmblk_client,
-						   work);
+	struct mmblk_client *client = container_of(to_delayed_work(work),
+						   struct mmblk_client, work);
 	struct fido_device *fdev = client->service.fdev;
 	struct mmblk_config c;
+	bool resized;
 
 	if (READ_ONCE(client->refused)) {
 		fido_error(fdev, -EINVAL,
@@ -237,10 +239,13 @@ void mmblk_disk_work(struct work_struct *work)
 	c = client->config;
 	spin_unlock_bh(&client->lock);
 
+	resized = !client->added || client->applied.sectors != c.sectors;
 	if (mmblk_disk_apply(client, &c))
 		return;
-	if (!client->added)
+	if (!client->added && !client->failed)
 		mmblk_disk_add(client);
-	fido_report(fdev, "disk", "%s", client->disk->disk_name);
-	fido_report(fdev, "sectors", "%llu", c.sectors);
+	if (resized && client->added) {
+		fido_report(fdev, "disk", "%s", client->disk->disk_name);
+		fido_report(fdev, "sectors", "%llu", c.sectors);
+	}
 }

@@ -12,6 +12,7 @@
 #include <linux/mm.h>
 
 #include "pool.h"
+#include "segs.h"
 
 static unsigned int mmblk_pool_class_of(const struct fido_pages *pages)
 {
@@ -80,6 +81,20 @@ static void mmblk_pool_unaccount(struct mmblk_pool *pool, unsigned int nr)
 	spin_unlock_irqrestore(&pool->lock, flags);
 }
 
+static struct fido_pages *mmblk_pool_new(struct mmblk_pool *pool,
+					 unsigned int nr)
+{
+	const gfp_t gfp = GFP_NOIO | __GFP_NOWARN;
+	struct fido_pages *pages = fido_pages_alloc(nr, gfp);
+
+	if (!pages)
+		return NULL;
+	if (!mmblk_pages_show(pool->chan, pages, gfp))
+		return pages;
+	fido_pages_free(pages);
+	return NULL;
+}
+
 /**
  * mmblk_pool_get - get a buffer
  * @pool: pool
@@ -98,7 +113,7 @@ struct fido_pages *mmblk_pool_get(struct mmblk_pool *pool, u32 bytes)
 	if (!mmblk_pool_take(pool, order, nr, &pages))
 		return NULL;
 	if (!pages)
-		pages = fido_pages_alloc(nr, GFP_NOIO | __GFP_NOWARN);
+		pages = mmblk_pool_new(pool, nr);
 	if (!pages)
 		mmblk_pool_unaccount(pool, nr);
 	return pages;

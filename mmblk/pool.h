@@ -19,6 +19,7 @@
 
 /**
  * struct mmblk_pool - buffers of a channel
+ * @chan: channel of the client; its lane's
  * @lock: guards everything; taken in interrupts, too
  * @limit: pages that may be out at a time, so that a client that releases
  *	nothing cannot take all memory
@@ -27,6 +28,7 @@
  * @class: free buffers, by order of their size
  */
 struct mmblk_pool {
+	struct fido_chan *chan;
 	spinlock_t lock;	/* all of it */
 	unsigned int limit;
 	unsigned int out;

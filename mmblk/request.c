@@ -214,7 +214,10 @@ static void mmblk_bio_add_pages(struct bio *bio, struct fido_pages *pages,
 	}
 }
 
-/* There is room for all pages; but a kernel may not want to mix some kinds. */
+/*
+ * There is room for all pages, but some kernels do not put foreign pages that
+ * were allocated at different times into one bio.
+ */
 static int mmblk_bio_submit(struct mmblk_job *job, struct bio *bio)
 {
 	if (bio->bi_iter.bi_size != job->bytes) {
@@ -254,7 +257,8 @@ static void mmblk_copy_runs(const struct mmblk_lane *lane,
 
 /*
  * The one place where data is copied on the way to the device: it cannot take
- * foreign pages, or the data lies in more pieces than a bio has room for.
+ * foreign pages, or the data lies in more pieces than a bio has room for, or
+ * in pieces that do not go into one.
  */
 static int mmblk_write_bounced(struct mmblk_lane *lane, struct mmblk_job *job,
 			       blk_opf_t opf)
@@ -305,7 +309,10 @@ static int mmblk_start_write(struct mmblk_lane *lane, struct mmblk_job *job)
 	nr_vecs = mmblk_count_pages(lane);
 	if (lane->server->backing.bounce || nr_vecs > BIO_MAX_VECS)
 		return mmblk_write_bounced(lane, job, opf);
-	return mmblk_write_direct(lane, job, nr_vecs, opf);
+	err = mmblk_write_direct(lane, job, nr_vecs, opf);
+	if (err)
+		err = mmblk_write_bounced(lane, job, opf);
+	return err;
 }
 
 /* Write the list of segments in advance, where the buffer has a page for it. */

@@ -247,7 +247,8 @@ static bool mmblk_serve_one(struct mmblk_lane *lane)
 	}
 	lane->pending = NULL;
 	if (err)
-		mmblk_refuse(lane, job, MMBLK_INVAL);
+		mmblk_refuse(lane, job, err == -EINVAL ? MMBLK_INVAL :
+							 MMBLK_IOERR);
 	return true;
 }
 
@@ -437,6 +438,7 @@ int mmblk_lane_start(struct mmblk_lane *lane)
 	if (IS_ERR(thread))
 		return PTR_ERR(thread);
 	lane->thread = thread;
+	lane->pool.chan = lane->chan;
 	lane->dead = false;
 	lane->no_id = false;
 	lane->signalled = false;
@@ -475,6 +477,25 @@ static void mmblk_drop_jobs(struct mmblk_lane *lane)
 	lane->pending = NULL;
 }
 
+/*
+ * A device in trouble may take long: tell, and do not look like a hang. What
+ * ends the wait is the device, which completes or fails all that it has; if it
+ * is the disk of yet another VM, that VM's return or the removal of that disk.
+ * Neither needs this service's work, which alone waits here.
+ */
+static void mmblk_wait_device(struct mmblk_lane *lane)
+{
+	struct device *dev = &lane->server->service.fdev->dev;
+
+	while (!wait_event_idle_timeout(lane->idle,
+					!READ_ONCE(lane->in_service), 30 * HZ))
+		dev_warn(dev, "waits for the device behind: %u requests\n",
+			 READ_ONCE(lane->in_service));
+	/* the last one has left mmblk_job_done() */
+	spin_lock_irq(&lane->tx_lock);
+	spin_unlock_irq(&lane->tx_lock);
+}
+
 /**
  * mmblk_lane_stop - stop to serve
  * @lane: lane that was killed
@@ -487,10 +508,7 @@ void mmblk_lane_stop(struct mmblk_lane *lane)
 	kthread_stop(lane->thread);
 	lane->thread = NULL;
 
-	spin_lock_irq(&lane->tx_lock);
-	wait_event_lock_irq(lane->idle, !lane->in_service, lane->tx_lock);
-	spin_unlock_irq(&lane->tx_lock);
-
+	mmblk_wait_device(lane);
 	mmblk_drop_jobs(lane);
 	mmblk_pool_trim(&lane->pool);
 	/* what the client has not released is freed by the core */

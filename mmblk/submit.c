@@ -46,9 +46,9 @@ static blk_status_t mmblk_fill_head(struct request *rq,
 }
 
 /*
- * The pages of the request as they are. The zero page, of which blkdev_issue_
- * zeroout() makes long requests, is part of the kernel image and not exported:
- * the peer reads one of ours.
+ * The pages of the request as they are, if all pieces are whole sectors. The
+ * zero page, of which blkdev_issue_zeroout() makes long requests, is part of
+ * the kernel image and not exported: the peer reads one of ours.
  */
 static int mmblk_map(struct mmblk_queue *q, struct request *rq,
 		     struct mmblk_segs *segs)
@@ -58,6 +58,8 @@ static int mmblk_map(struct mmblk_queue *q, struct request *rq,
 	int err;
 
 	rq_for_each_bvec(bv, rq, iter) {
+		if ((bv.bv_offset | bv.bv_len) & (MMBLK_SECTOR_SIZE - 1))
+			return -EINVAL;
 		if (bv.bv_page == ZERO_PAGE(0))
 			bv.bv_page = q->lists->page[MMBLK_ZERO_PAGE];
 		err = mmblk_segs_add(segs, q->chan, bv.bv_page, bv.bv_offset,
@@ -87,7 +89,7 @@ static void mmblk_copy_to_pages(struct request *rq, struct fido_pages *pages)
 
 /*
  * The one place where data is copied on the way to the server: the request has
- * pages that the peer cannot read, or more pieces than a list has room for.
+ * pages that the peer cannot read, or more or odder pieces than a list takes.
  * A request is always copied as a whole: whole pages fit into any list.
  */
 static int mmblk_bounce(struct mmblk_queue *q, struct request *rq,
@@ -103,7 +105,9 @@ static int mmblk_bounce(struct mmblk_queue *q, struct request *rq,
 	if (!pages)
 		return -ENOMEM;
 	segs->nr = 0;
-	err = mmblk_segs_add_pages(segs, q->chan, pages, bytes);
+	err = mmblk_pages_show(q->chan, pages, GFP_ATOMIC | __GFP_NOWARN);
+	if (!err)
+		err = mmblk_segs_add_pages(segs, q->chan, pages, bytes);
 	if (err) {
 		fido_pages_free(pages);
 		return err;
@@ -157,8 +161,9 @@ static bool mmblk_push(struct mmblk_queue *q, struct request *rq,
 	blk_mq_start_request(rq);
 	t->op = head->op;
 	t->bytes = head->op == MMBLK_OP_READ ? head->bytes : 0;
-	WRITE_ONCE(t->rq, rq);
 	mmblk_count(q, head, t);
+	/* pairs with the acquire in mmblk_handle_done(): the record is whole */
+	smp_store_release(&t->rq, rq);
 	memcpy(slot, head, sizeof(*head));
 	fido_tx_push(q->chan, struct_size(slot, seg, nr), FIDO_ID_NONE, NULL);
 	return true;

@@ -1,0 +1,56 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0
+# DESCRIPTION: a disk that is removed while it is in use fails its I/O and leaves nothing; the client reloads
+# TIMEOUT: 300
+# shellcheck disable=SC1091
+. "$LAB_DIR/cases/mmblk-lib.sh"
+
+progress() {
+	[ "$(server_stat completions)" -gt "$1" ]
+}
+
+# The service goes while requests are in flight: they fail, nothing hangs.
+remove_in_use() {
+	local load
+	in_vm_bg b "$FIO --filename=/dev/$DISK --rw=randwrite --bs=64k --size=32M --time_based --runtime=600 --iodepth=16" > "$CASE_DIR/fio.out"
+	load=$BG
+	wait_for 30 progress 20
+	in_dom0 "fidoctl blk remove b a:$SERVED"
+	wait_for 30 no_disk
+	expect_failure wait "$load"
+}
+
+# The same for a mounted file system
+remove_mounted() {
+	disk_up
+	in_vm b "modprobe -a ext4 crc32c_generic; mkdir -p /mnt; mkfs.ext4 -q /dev/$DISK && mount /dev/$DISK /mnt && echo x > /mnt/x"
+	in_dom0 "fidoctl blk remove b a:$SERVED"
+	wait_for 30 no_disk
+	expect_failure in_vm b 'echo y > /mnt/y && sync /mnt/y'
+	in_vm b 'umount /mnt'
+}
+
+# A client that nobody uses can be reloaded, one that is open cannot.
+reload_client() {
+	disk_up
+	in_vm b "exec 3< /dev/$DISK; ! rmmod mmblk"
+	in_vm b "head -c 4M /dev/urandom > /tmp/data && dd if=/tmp/data of=/dev/$DISK bs=1M oflag=direct"
+	in_vm b 'rmmod mmblk && modprobe mmblk'
+	wait_for 60 one_disk
+	DISK=$(disk_name)
+	wait_for 30 in_vm b "cmp -n 4194304 /tmp/data /dev/$DISK"
+}
+
+run() {
+	expect_log 'I/O error|Buffer I/O|EXT4-fs|JBD2|Aborting journal|lost'
+	disk_fresh
+	remove_in_use
+	remove_mounted
+	reload_client
+	same_sums
+}
+
+cleanup() {
+	in_vm b 'pkill fio; umount /mnt 2> /dev/null; modprobe mmblk; true'
+	disks_gone
+}
