@@ -6,7 +6,10 @@ qemu_pid() {
 	local pid
 	pid=$(cat "$LAB_STATE/qemu.pid" 2> /dev/null) || return 1
 	# The number may belong to somebody else by now.
-	grep -qa "guest=lab:$LAB_STATE" "/proc/$pid/cmdline" 2> /dev/null && echo "$pid"
+	if [ -e /proc/self/cmdline ]; then
+		grep -qa "guest=lab:$LAB_STATE" "/proc/$pid/cmdline" 2> /dev/null || return 1
+	fi
+	kill -0 "$pid" 2> /dev/null && echo "$pid"
 }
 
 is_running() {
@@ -61,7 +64,7 @@ link_images() {
 start_qemu() {
 	local accel=$1 port=$2
 	(
-		cd "$LAB_STATE"
+		cd "$LAB_STATE" || exit
 		TMPDIR=$LAB_STATE exec setsid qemu-system-x86_64 -name "guest=lab:$LAB_STATE" \
 			-accel "$(accel_options "$accel")" -cpu "$(cpu_options "$accel")" \
 			-smp "$LAB_SMP" -m "$(total_memory)" -display none -no-reboot -nodefaults \
@@ -105,12 +108,13 @@ save_config() {
 GUEST='$GUEST' VMS='$VMS' VM_MEM='$VM_MEM' VCPUS='$VCPUS' DOM0_MEM='$DOM0_MEM' LAB_SMP='$LAB_SMP'
 LAB_RUNS_ON='$1' LAB_PORT='$2'
 END
+	# shellcheck disable=SC2034 # lib/vm.sh connects to it
 	LAB_RUNS_ON=$1 LAB_PORT=$2
 }
 
 # Whether KVM carries Xen is only known by trying, and the answer holds for this kernel and QEMU.
 kvm_verdict_file() {
-	echo "$LAB_CACHE/kvm-$({ uname -r; grep -m1 'model name' /proc/cpuinfo; qemu-system-x86_64 --version; } | sha256sum | cut -c1-12)"
+	echo "$LAB_CACHE/kvm-$({ uname -r; grep -m1 'model name' /proc/cpuinfo || true; qemu-system-x86_64 --version; } | sha256sum | cut -c1-12)"
 }
 
 try_kvm() {
@@ -177,7 +181,7 @@ kill_qemu() {
 }
 
 process_gone() {
-	! [ -e "/proc/$1/cmdline" ] || ! [ -s "/proc/$1/cmdline" ] || ! grep -qa . "/proc/$1/cmdline"
+	! kill -0 "$1" 2> /dev/null || { [ -e /proc/self/cmdline ] && ! grep -qa . "/proc/$1/cmdline" 2> /dev/null; }
 }
 
 lab_down() {

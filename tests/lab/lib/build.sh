@@ -157,7 +157,7 @@ push_fresh() {
 	for vm in "${pids[@]}"; do
 		wait "$vm" || rc=$EXIT_ENVIRONMENT
 	done
-	return $rc
+	return "$rc"
 }
 
 # VMs that start later take the pushed files from dom0's /lab.

@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 # What every part of the lab needs: settings, messages, waiting, locks.
+# shellcheck disable=SC2034 # the other parts use them
 
 # Labs that run on this machine share its processors, whoever started them.
 lab_slowness() {

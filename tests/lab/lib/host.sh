@@ -20,7 +20,7 @@ missing_tools() {
 	local tool package
 	while read -r tool package; do
 		PATH=$PATH:/usr/sbin:/sbin command -v "$tool" > /dev/null || echo "$package"
-	done < <(host_tools)
+	done <<< "$(host_tools)"
 	# mmdebstrap checks the archive's signature against these.
 	[ -e /usr/share/keyrings/debian-archive-keyring.gpg ] || echo debian-archive-keyring
 }
@@ -41,7 +41,8 @@ install_packages() {
 
 lab_setup() {
 	local missing
-	mapfile -t missing < <(missing_tools | sort -u)
+	# No process substitution anywhere here: a bare chroot may have no /proc, and so no /dev/fd.
+	read -ra missing <<< "$(missing_tools | sort -u | xargs)"
 	if [ ${#missing[@]} = 0 ]; then
 		[ "${1-}" = quiet ] || say "the host has everything"
 		return 0

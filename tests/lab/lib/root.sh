@@ -36,8 +36,8 @@ acquire_options() {
 bootstrap() {
 	local target=$1 options=() line mirror=${LAB_MIRROR:-$(host_mirror)}
 	while read -r line; do
-		options+=("--aptopt=$line")
-	done < <(acquire_options)
+		[ -z "$line" ] || options+=("--aptopt=$line")
+	done <<< "$(acquire_options)"
 	INITRD=No mmdebstrap --mode=root --variant=minbase --components="$(root_components)" "${options[@]}" \
 		--aptopt='Acquire::Languages "none"' \
 		--aptopt='APT::Install-Recommends "false"' \
@@ -93,8 +93,8 @@ copy_modules() {
 	while read -r file; do
 		mkdir -p "$to/$(dirname "$file")"
 		case $file in
-		*.xz) xz -dc "$ROOT/usr/lib/modules/$version/$file" > "$to/${file%.xz}" ;;
-		*.zst) zstd -q -dc "$ROOT/usr/lib/modules/$version/$file" > "$to/${file%.zst}" ;;
+		*.xz) in_root xz -dc < "$ROOT/usr/lib/modules/$version/$file" > "$to/${file%.xz}" ;;
+		*.zst) in_root zstd -q -dc < "$ROOT/usr/lib/modules/$version/$file" > "$to/${file%.zst}" ;;
 		*) cp "$ROOT/usr/lib/modules/$version/$file" "$to/$file" ;;
 		esac
 	done
@@ -120,7 +120,7 @@ make_image() {
 	version=$(kernel_version)
 	rm -rf "$tree"
 	cp -al "$ROOT" "$tree"
-	rm -rf "$tree"/{boot,src,var/lib/apt,var/cache,usr/src,usr/include,usr/lib/gcc,usr/libexec/gcc,tmp,usr/lib/modules}
+	rm -rf "${tree:?}"/{boot,src,var/lib/apt,var/cache,usr/src,usr/include,usr/lib/gcc,usr/libexec/gcc,tmp,usr/lib/modules}
 	rm -f "$tree"/usr/lib/x86_64-linux-gnu/*.a
 	mkdir -p "$tree"/{tmp,boot,lab,fido,usr/lib/modules,var/cache}
 	cp -al "$SUITE_DIR/modtree/usr/lib/modules/$version" "$tree/usr/lib/modules/$version"

@@ -74,7 +74,7 @@ remember_zombies() {
 vm_is_sound() {
 	local name=$1 faults=$2
 	[ -e "$LAB_STATE/vms/$name" ] || return 1
-	! grep -qE "^(VM )?$name[: ]" <<< "$faults" || return 1
+	! grep -qE "^(VM )?${name}[: ]" <<< "$faults" || return 1
 	grep -q running "$LAB_STATE/vms/$name" || return 1
 	vm_answers "$name"
 }
@@ -138,10 +138,8 @@ report() {
 execute_case() {
 	local file=$1 limit=$2 rc=0
 	# A process group of its own: the time-out ends every command of the case, and with it what runs in the VMs.
-	LAB_DIR=$LAB_DIR LAB_STATE=$LAB_STATE SUITE=$SUITE LAB_CACHE=$LAB_CACHE SLOW=$SLOW LAB_SRC=$LAB_SRC \
-		CASE_NAME=$CASE_NAME CASE_DIR=$CASE_DIR \
-		timeout -k $((30 * SLOW)) "$limit" bash "$LAB_DIR/lib/case.sh" "$file" \
-		> "$CASE_LOG" 2>&1 < /dev/null || rc=$?
+	export LAB_DIR LAB_STATE SUITE LAB_CACHE SLOW LAB_SRC CASE_NAME CASE_DIR
+	timeout -k $((30 * SLOW)) "$limit" bash "$LAB_DIR/lib/case.sh" "$file" > "$CASE_LOG" 2>&1 < /dev/null || rc=$?
 	return $rc
 }
 
