@@ -112,8 +112,12 @@ struct fido_pages *mmblk_pool_get(struct mmblk_pool *pool, u32 bytes)
 
 	if (!mmblk_pool_take(pool, order, nr, &pages))
 		return NULL;
-	if (!pages)
-		pages = mmblk_pool_new(pool, nr);
+	if (pages)
+		return pages;
+	/* here, so that mmblk_pool_put() need not free, in an interrupt */
+	if (READ_ONCE(pool->out) + READ_ONCE(pool->kept) > pool->limit)
+		mmblk_pool_trim(pool);
+	pages = mmblk_pool_new(pool, nr);
 	if (!pages)
 		mmblk_pool_unaccount(pool, nr);
 	return pages;
@@ -135,8 +139,7 @@ void mmblk_pool_put(struct mmblk_pool *pool, struct fido_pages *pages)
 	class = &pool->class[mmblk_pool_class_of(pages)];
 	spin_lock_irqsave(&pool->lock, flags);
 	pool->out -= nr;
-	if (class->nr < MMBLK_POOL_DEPTH &&
-	    pool->kept + nr <= MMBLK_POOL_KEEP) {
+	if (class->nr < MMBLK_POOL_DEPTH) {
 		class->pages[class->nr++] = pages;
 		pool->kept += nr;
 		pages = NULL;

@@ -13,16 +13,16 @@
 
 /* Sizes of 1, 2, 4 ... 256 pages */
 #define MMBLK_POOL_CLASSES	9
-/* Free buffers kept of one size, and pages kept in all */
-#define MMBLK_POOL_DEPTH	MMBLK_DEPTH
-#define MMBLK_POOL_KEEP		2048
+/* Free buffers of one size: as many as can be in service and unreleased */
+#define MMBLK_POOL_DEPTH	(MMBLK_DEPTH + MMBLK_NR_IDS)
 
 /**
  * struct mmblk_pool - buffers of a channel
  * @chan: channel of the client; its lane's
  * @lock: guards everything; taken in interrupts, too
  * @limit: pages that may be out at a time, so that a client that releases
- *	nothing cannot take all memory
+ *	nothing cannot take all memory. Out and kept together exceed it by a
+ *	buffer at most.
  * @out: pages that are out
  * @kept: pages of free buffers
  * @class: free buffers, by order of their size
