@@ -60,3 +60,5 @@ compat-flags += $(call compat-has,HAVE_MQ_NO_SCHED_BY_DEFAULT,linux/blk-mq.h,BLK
 
 # mac_pton() moved from linux/kernel.h to a header of its own
 compat-flags += $(call compat-has,HAVE_MAC_PTON_IN_HEX,linux/hex.h,bool mac_pton)
+# net_device.tcx_ingress (6.6)
+compat-flags += $(call compat-has,HAVE_TCX_INGRESS,linux/netdevice.h,__rcu \*tcx_ingress)

@@ -80,4 +80,19 @@ static inline void hrtimer_setup(struct hrtimer *timer,
 #include <linux/kernel.h>
 #endif
 
+/* has a filter that may redirect; for callers that know struct net_device */
+#if defined(HAVE_TCX_INGRESS) && defined(CONFIG_NET_XGRESS)
+#define compat_dev_has_tc(dev) rcu_access_pointer((dev)->tcx_ingress)
+#elif !defined(HAVE_TCX_INGRESS) && defined(CONFIG_NET_CLS_ACT)
+#define compat_dev_has_tc(dev) rcu_access_pointer((dev)->miniq_ingress)
+#else
+#define compat_dev_has_tc(dev) NULL
+#endif
+
+#ifdef CONFIG_NETFILTER_INGRESS
+#define compat_dev_has_nft(dev) rcu_access_pointer((dev)->nf_hooks_ingress)
+#else
+#define compat_dev_has_nft(dev) NULL
+#endif
+
 #endif /* FIDO_COMPAT_H */

@@ -5,7 +5,7 @@
 #ifndef MMNET_H
 #define MMNET_H
 
-#include <linux/bits.h>
+#include <linux/bitops.h>
 #include <linux/list.h>
 #include <linux/netdevice.h>
 #include <linux/skbuff.h>
@@ -194,6 +194,14 @@ static inline void mmnet_rx_count(struct mmnet_queue *q,
 	u64_stats_update_begin(&q->stats.rx_sync);
 	u64_stats_add(&q->stats.rx[counter], nr);
 	u64_stats_update_end(&q->stats.rx_sync);
+}
+
+/* There was a reason to be called, and may soon be another one. */
+static inline void mmnet_queue_worked(struct mmnet_queue *q)
+{
+	if (!test_bit(MMNET_QUEUE_WORKED, &q->flags))
+		set_bit(MMNET_QUEUE_WORKED, &q->flags);
+	WRITE_ONCE(q->delay, 1);
 }
 
 /* netdev.c */

@@ -17,7 +17,9 @@
  */
 #include <linux/err.h>
 #include <linux/etherdevice.h>
+#include <linux/log2.h>
 #include <linux/netdevice.h>
+#include <linux/overflow.h>
 #include <linux/rtnetlink.h>
 #include <linux/slab.h>
 
@@ -36,7 +38,11 @@ static int netdev_open(struct net_device *dev)
 	return 0;
 }
 
-/* Polls see that the interface is not running, and start no queue again. */
+/*
+ * Polls see that the interface is not running, start no queue again and
+ * deliver no frame. What one of them is delivering just now, or GRO holds, may
+ * reach the stack later: the device stays until ->down() has ended the polls.
+ */
 static int netdev_stop(struct net_device *dev)
 {
 	netif_tx_disable(dev);
@@ -205,9 +211,10 @@ static void netdev_set_features(struct net_device *dev)
 
 static void netdev_free_queues(struct mmnet *mm)
 {
-	while (mm->nr_queues--)
-		mmnet_queue_exit(&mm->queue[mm->nr_queues]);
+	for (; mm->nr_queues; mm->nr_queues--)
+		mmnet_queue_exit(&mm->queue[mm->nr_queues - 1]);
 	kvfree(mm->queue);
+	mm->queue = NULL;
 }
 
 static int netdev_init_queues(struct net_device *dev, unsigned int nr_queues)
@@ -215,7 +222,10 @@ static int netdev_init_queues(struct net_device *dev, unsigned int nr_queues)
 	struct mmnet *mm = netdev_priv(dev);
 	int err = 0;
 
-	mm->queue = kvcalloc(nr_queues, sizeof(*mm->queue), GFP_KERNEL);
+	/* a power of two is aligned to itself, thus to cache lines */
+	mm->queue = kvzalloc(roundup_pow_of_two(size_mul(nr_queues,
+							 sizeof(*mm->queue))),
+			     GFP_KERNEL);
 	if (!mm->queue)
 		return -ENOMEM;
 	while (!err && mm->nr_queues < nr_queues) {

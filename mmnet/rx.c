@@ -18,6 +18,7 @@
  *     headers where they are, in the peer's memory.
  */
 #include <linux/etherdevice.h>
+#include <linux/if_vlan.h>
 #include <linux/inetdevice.h>
 #include <linux/mm.h>
 #include <linux/netdevice.h>
@@ -28,6 +29,7 @@
 #include <net/addrconf.h>
 #include <net/if_inet6.h>
 
+#include "compat.h"
 #include "mmnet.h"
 #include "wire.h"
 
@@ -44,13 +46,23 @@
 /* Not a reason for a copy: the frame's memory can stay where it is */
 #define KEEP		MMNET_RX_REF
 
-static bool net_forwards(const struct net_device *dev)
+static bool dev_forwards(const struct net_device *dev)
 {
-	const struct net *net = dev_net(dev);
 	struct in_device *in_dev = __in_dev_get_rcu(dev);
+	const struct inet6_dev *idev;
 
-	if (IPV4_DEVCONF_ALL(net, FORWARDING) ||
-	    (in_dev && IN_DEV_FORWARD(in_dev)))
+	if (in_dev && IN_DEV_FORWARD(in_dev))
+		return true;
+	idev = __in6_dev_get(dev);
+	if (idev && READ_ONCE(idev->cnf.forwarding))
+		return true;
+	return rcu_access_pointer(dev->rx_handler) ||
+	       compat_dev_has_tc(dev) || compat_dev_has_nft(dev);
+}
+
+static bool net_forwards(const struct net *net)
+{
+	if (IPV4_DEVCONF_ALL(net, FORWARDING))
 		return true;
 #if IS_ENABLED(CONFIG_IPV6)
 	if (net->ipv6.devconf_all &&
@@ -61,17 +73,25 @@ static bool net_forwards(const struct net_device *dev)
 }
 
 /*
- * Might this frame leave the machine again, by a bridge or a router? Another
- * device, netfront above all, cannot grant on what belongs to the peer.
+ * Might this frame leave the machine again, by a bridge, a router, a filter
+ * that redirects? Another device, netfront above all, cannot grant on what
+ * belongs to the peer.
  */
 static bool rx_may_be_forwarded(const struct mmnet_queue *q,
 				const struct mmnet_msg *msg)
 {
-	const struct ethhdr *eth = mmnet_msg_inline(msg);
+	const struct vlan_ethhdr *eth = mmnet_msg_inline(msg);
+	struct net_device *vlan = NULL;
 
-	return rcu_access_pointer(q->dev->rx_handler) ||
-	       !ether_addr_equal_unaligned(eth->h_dest, q->dev->dev_addr) ||
-	       net_forwards(q->dev);
+	if (!ether_addr_equal_unaligned(eth->h_dest, q->dev->dev_addr) ||
+	    dev_forwards(q->dev) || net_forwards(dev_net(q->dev)))
+		return true;
+	/* the inline part is long enough for a tag: this is no small frame */
+	if (eth_type_vlan(eth->h_vlan_proto))
+		vlan = __vlan_find_dev_deep_rcu(q->dev, eth->h_vlan_proto,
+						ntohs(eth->h_vlan_TCI) &
+						VLAN_VID_MASK);
+	return vlan && (dev_forwards(vlan) || net_forwards(dev_net(vlan)));
 }
 
 /*
@@ -418,13 +438,18 @@ static struct sk_buff *rx_build(struct mmnet_queue *q, u32 id)
 			rx_count_frame(q, MMNET_RX_REF);
 			return skb;
 		}
-		why = PTR_ERR(skb) == -E2BIG ? MMNET_RX_COPY_PIECES :
-					       MMNET_RX_COPY_NOMEM;
+		if (PTR_ERR(skb) == -E2BIG)
+			why = MMNET_RX_COPY_PIECES;
+		else if (PTR_ERR(skb) == -ENOMEM)
+			why = MMNET_RX_COPY_NOMEM;
+		else
+			goto out_release;
 	}
 	skb = rx_copy(q);
-	fido_rx_release(q->chan, id);
 	if (!IS_ERR(skb))
 		rx_count_frame(q, why);
+out_release:
+	fido_rx_release(q->chan, id);
 	return skb;
 }
 
@@ -483,7 +508,7 @@ static bool rx_one(struct mmnet_queue *q)
  */
 int mmnet_rx_poll(struct mmnet_queue *q, int budget)
 {
-	unsigned int pins = q->pins.nr, released;
+	unsigned int released;
 	int done = 0;
 
 	rcu_read_lock();	/* for fido_resolve() and the devices' settings */
@@ -493,15 +518,11 @@ int mmnet_rx_poll(struct mmnet_queue *q, int budget)
 	rcu_read_unlock();
 	fido_rx_done(q->chan);
 
-	if (q->pins.nr > pins)
-		WRITE_ONCE(q->delay, 1);
 	released = mmnet_pins_release(q);
 	fido_rx_release_publish(q->chan);
 
 	mmnet_rx_count(q, MMNET_RX_POLLS, 1);
 	if (done || released)
-		set_bit(MMNET_QUEUE_WORKED, &q->flags);
-	if (released)
-		WRITE_ONCE(q->delay, 1);
+		mmnet_queue_worked(q);
 	return done;
 }

@@ -11,6 +11,7 @@
  * learn from completions; here a completion says that a process of another
  * machine has read its data, whenever it liked to.
  */
+#include <linux/list.h>
 #include <linux/mm.h>
 #include <linux/netdevice.h>
 #include <linux/skbuff.h>
@@ -36,8 +37,8 @@
 #define REAP_BATCH	16
 #define REAP_MAX	(8 * REAP_BATCH)
 
-/* Pages for copies may be as large */
-#define BOUNCE_ORDER	3
+/* So many pages are tried, at most, to find one that the peer can read */
+#define BOUNCE_TRIES	32
 
 /* Taking back */
 
@@ -153,10 +154,8 @@ bool mmnet_tx_poll(struct mmnet_queue *q, int budget)
 		sum += nr;
 	} while (nr == REAP_BATCH && sum < REAP_MAX);
 
-	if (sum) {
-		set_bit(MMNET_QUEUE_WORKED, &q->flags);
-		WRITE_ONCE(q->delay, 1);
-	}
+	if (sum)
+		mmnet_queue_worked(q);
 	return tx_wake(q) || nr == REAP_BATCH;
 }
 
@@ -177,7 +176,7 @@ static void tx_set_gso(struct mmnet_msg *msg, const struct sk_buff *skb)
 		msg->gso_type = MMNET_GSO_UDP_L4;
 		break;
 	default:
-		msg->gso_type = ~0;	/* refused by mmnet_offload_check() */
+		msg->gso_type = 0xff;	/* refused by mmnet_offload_check() */
 		break;
 	}
 	if (type & SKB_GSO_TCP_ECN)
@@ -341,6 +340,55 @@ static int tx_name(struct tx_segs *segs, const struct sk_buff *skb, u32 skip)
 /* Copying */
 
 /*
+ * A page that the peer can read. After the memory of this domain has grown
+ * there may be others; they are kept until a good one is found, so as not to
+ * get them again.
+ */
+static struct page *tx_bounce_page(struct mmnet_queue *q,
+				   struct list_head *rejects)
+{
+	unsigned int tries;
+	struct page *page;
+	u64 addr;
+
+	for (tries = 0; tries < BOUNCE_TRIES; tries++) {
+		page = alloc_page(GFP_ATOMIC | __GFP_NOWARN);
+		if (!page)
+			return NULL;
+		if (!fido_addr_of(q->chan, page, 0, PAGE_SIZE, &addr))
+			return page;
+		list_add(&page->lru, rejects);
+	}
+	return NULL;
+}
+
+static int tx_bounce_frags(struct mmnet_queue *q, const struct sk_buff *skb,
+			   struct sk_buff *copy, u32 offset)
+{
+	struct page *page, *next;
+	LIST_HEAD(rejects);
+	int err = 0;
+	u32 len;
+
+	while (!err && offset < skb->len) {
+		err = -ENOMEM;
+		if (skb_shinfo(copy)->nr_frags == MAX_SKB_FRAGS)
+			break;
+		page = tx_bounce_page(q, &rejects);
+		if (!page)
+			break;
+		len = min_t(u32, skb->len - offset, PAGE_SIZE);
+		skb_add_rx_frag(copy, skb_shinfo(copy)->nr_frags, page, 0, len,
+				PAGE_SIZE);
+		err = skb_copy_bits(skb, offset, page_address(page), len);
+		offset += len;
+	}
+	list_for_each_entry_safe(page, next, &rejects, lru)
+		__free_page(page);
+	return err;
+}
+
+/*
  * The peer cannot read this frame where it is, as it lies in a third domain or
  * in memory that is not exported, or it has too many pieces. This is the one
  * place where transmit copies payload.
@@ -348,32 +396,21 @@ static int tx_name(struct tx_segs *segs, const struct sk_buff *skb, u32 skip)
 static struct sk_buff *tx_bounce(struct mmnet_queue *q, struct sk_buff *skb,
 				 u32 head)
 {
-	u32 offset = head, i, rest = skb->len - head;
-	struct sk_buff *copy;
+	struct sk_buff *copy = alloc_skb(head, GFP_ATOMIC | __GFP_NOWARN);
 	int err;
 
-	copy = alloc_skb_with_frags(head, rest, BOUNCE_ORDER, &err,
-				    GFP_ATOMIC | __GFP_NOWARN);
 	if (!copy)
 		return NULL;
 	skb_put(copy, head);
-	copy->len += rest;
-	copy->data_len = rest;
-
 	err = skb_copy_bits(skb, 0, copy->data, head);
-	for (i = 0; !err && i < skb_shinfo(copy)->nr_frags; i++) {
-		const skb_frag_t *frag = &skb_shinfo(copy)->frags[i];
-
-		err = skb_copy_bits(skb, offset, skb_frag_address(frag),
-				    skb_frag_size(frag));
-		offset += skb_frag_size(frag);
-	}
+	if (!err)
+		err = tx_bounce_frags(q, skb, copy, head);
 	if (err) {
 		kfree_skb(copy);
 		return NULL;
 	}
 	mmnet_tx_count(q, MMNET_TX_BOUNCED, 1);
-	mmnet_tx_count(q, MMNET_TX_BOUNCED_BYTES, rest);
+	mmnet_tx_count(q, MMNET_TX_BOUNCED_BYTES, skb->len - head);
 	return copy;
 }
 
