@@ -329,15 +329,19 @@ struct fido_slot {
  * @prod: next slot that this side will fill
  * @space_event: signal this side when the peer's @cons reaches this
  * @rel_event: signal this side when the peer's @rel_prod reaches this
+ * @pad0: zero; keeps cache lines apart, as the other pads do
  * @cons: next slot of the peer that this side will read
  * @prod_event: signal this side when the peer's @prod reaches this
+ * @pad1: zero
  * @rel_prod: next entry of the release ring that this side will fill
+ * @pad2: zero
  * @magic: FIDO_CHAN_MAGIC
  * @slot_size: bytes, a power of two
  * @nr_slots: a power of two; slots do not straddle pages
  * @nr_ids: a power of two; entries of the release ring, too
  * @event_channel: unbound port for the peer, on the link's frontend; zero on
  *	its backend, which binds
+ * @pad3: zero
  * @slot_page: guest-physical addresses of the pages with the slots
  * @rel_page: guest-physical addresses of the pages of the release ring, which
  *	is an array of 32-bit ids

@@ -27,6 +27,7 @@
  * @TEST_FIFO: as it came
  * @TEST_RANDOM: any
  * @TEST_LIFO: the latest first
+ * @TEST_NR_ORDERS: number of orders
  */
 enum test_order {
 	TEST_FIFO,

@@ -48,6 +48,7 @@ enum test_mode {
  * @TEST_MESSAGES: messages with data
  * @TEST_BYTES: their bytes
  * @TEST_ERRORS: messages out of order, with a wrong pattern, or unreadable
+ * @TEST_NR_VALUES: number of values
  */
 enum test_report {
 	TEST_MESSAGES,
@@ -61,6 +62,7 @@ enum test_report {
  * @kind: enum test_kind
  * @mode: enum test_mode, for TEST_DATA
  * @nr_segs: segments
+ * @reserved: zero
  * @seq: number of the question, or of the message with data since TEST_START
  * @seed: of the pattern
  * @value: for TEST_REPORT
