@@ -114,7 +114,7 @@ lab_build() {
 	need_root build
 	lab_root quiet
 	mkdir -p "$LAB_STATE"
-	step "compiling against Linux $(kernel_version)" build_project
+	STEP_BLAME=1 step "compiling against Linux $(kernel_version)" build_project
 	describe_fresh
 }
 

@@ -53,6 +53,7 @@ die() {
 }
 
 # step TEXT COMMAND...: runs a command to its end or ends the lab with its output; says how long it took.
+# STEP_BLAME=1 where a failure is the project's fault and not the environment's.
 # Never write "step ... ||" or "if step": bash would switch errexit off inside the command.
 step() {
 	local text=$1 log start=$SECONDS pid
@@ -70,7 +71,7 @@ step() {
 	printf 'failed after %d s\n' $((SECONDS - start)) >&2
 	tail -n 40 "$log" >&2
 	rm -f "$log"
-	exit "$EXIT_ENVIRONMENT"
+	exit "${STEP_BLAME:-$EXIT_ENVIRONMENT}"
 }
 
 # wait_until SECONDS COMMAND...: polls until the command succeeds.

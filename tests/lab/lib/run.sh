@@ -168,7 +168,6 @@ run_case() {
 	rm -rf "$CASE_DIR"
 	mkdir -p "$CASE_DIR" "$LOGS/cases"
 	prepare_vms "$file" || bail_out "the VMs of $CASE_NAME did not start"
-	mark_consoles
 	execute_case "$file" "$limit" || rc=$?
 	case $rc in
 	"$EXIT_TIMEOUT" | 137)
@@ -180,7 +179,9 @@ run_case() {
 	[ -e "$CASE_DIR/verdict" ] || reason=${reason:-"no verdict (exit code $rc)"}
 	# shellcheck disable=SC2046
 	flush_consoles $(recorded_vms)
+	note_ends
 	faults=$(vm_faults; bad_since_mark "$CASE_DIR/expected")
+	advance_marks
 	remember_zombies
 	if [ -n "$faults" ] || [ -n "$reason" ] || { [ $rc != 0 ] && [ $rc != "$EXIT_SKIP" ]; }; then
 		report "not ok" "$number" "$CASE_NAME"
@@ -245,7 +246,10 @@ fresh_sum() {
 
 # A lab that this run started ends with it, unless LAB_KEEP=1; one that was there stays.
 end_run() {
-	[ -z "$RUN_UNTOLD" ] || bail_out_line "the lab did not start"
+	local rc=$?
+	if [ -n "$RUN_UNTOLD" ]; then
+		[ $rc = 1 ] && bail_out_line "the project does not compile" || bail_out_line "the lab did not start"
+	fi
 	[ -n "$RUN_KEEPS" ] || lab_down 2> /dev/null
 }
 
@@ -274,6 +278,8 @@ lab_run() {
 	echo "# $SUITE: Xen $(xen_version), Linux $(kernel_version), $GUEST guests, $LAB_RUNS_ON"
 	echo "1..$(wc -l <<< "$files")"
 	restore_lab '' || bail_out "the VMs do not answer"
+	note_ends
+	advance_marks
 	while read -r -u 3 file; do
 		number=$((number + 1))
 		run_case "$file" "$number"

@@ -68,12 +68,19 @@ mark_file() {
 	echo "$LAB_STATE/marks/$1"
 }
 
-# Remembers how far each console was read.
-mark_consoles() {
+# Two steps around a scan: what arrives meanwhile, or after it, belongs to the next case and is not lost.
+note_ends() {
 	local machine file
 	mkdir -p "$LAB_STATE/marks"
 	consoles | while read -r machine file; do
-		stat -c %s "$file" > "$(mark_file "$machine")" 2> /dev/null || echo 0 > "$(mark_file "$machine")"
+		stat -c %s "$file" > "$(mark_file "$machine").next" 2> /dev/null || true
+	done
+}
+
+advance_marks() {
+	local next
+	for next in "$LAB_STATE"/marks/*.next; do
+		[ ! -e "$next" ] || mv "$next" "${next%.next}"
 	done
 }
 

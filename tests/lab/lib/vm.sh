@@ -56,9 +56,49 @@ lab_exec() {
 	fi
 }
 
+# attempt SECONDS NAME COMMAND: for what may not be built yet.
+attempt() {
+	local seconds=$1 name=$2
+	shift 2
+	vm_exec "$name" $((seconds * SLOW)) "$*" > "$LAB_STATE/attempt.log" 2>&1 && return 0
+	say "$name: $* failed: $(tail -n 1 "$LAB_STATE/attempt.log")"
+	return 1
+}
+
+# connect_pair A B PREFIX: a network between two VMs, PREFIX.1 and PREFIX.2.
+connect_pair() {
+	local a=$1 b=$2 prefix=$3 dev_a dev_b
+	attempt 120 dom0 "fidoctl net add $a $b --wait 60" || return 1
+	# The interface that appeared last is the new one.
+	dev_a=$(vm_exec "$a" 20 'ls -tr /sys/bus/fido/devices/*/net | grep mmnet | tail -n 1')
+	dev_b=$(vm_exec "$b" 20 'ls -tr /sys/bus/fido/devices/*/net | grep mmnet | tail -n 1')
+	attempt 20 "$a" "ip addr replace $prefix.1/24 dev $dev_a && ip link set $dev_a up" &&
+		attempt 20 "$b" "ip addr replace $prefix.2/24 dev $dev_b && ip link set $dev_b up" &&
+		say "$a $dev_a $prefix.1 <-> $prefix.2 $dev_b $b"
+}
+
+# Modules loaded, and a network from the first VM to each other, as far as that is built.
+connect_vms() {
+	local vm first=${VMS%% *} number=1
+	for vm in $VMS; do
+		attempt 30 "$vm" 'modprobe -a fido mmnet mmblk' || return 0
+	done
+	vm_exec dom0 10 'command -v fidoctl' > /dev/null 2>&1 || { say "fidoctl is not built: no link"; return 0; }
+	for vm in $VMS; do
+		[ "$vm" != "$first" ] || continue
+		vm_exec dom0 20 "fidoctl net list | grep -w $first | grep -qw $vm" 2> /dev/null ||
+			connect_pair "$first" "$vm" "10.5.$number" || return 0
+		number=$((number + 1))
+	done
+}
+
 lab_shell() {
 	local name=${1:-dom0}
 	is_running || lab_up
+	# shellcheck disable=SC1090
+	. "$CONFIG"
+	[ "$name" != dom0 ] || connect_vms
+	say "a shell in $name; from dom0, xl console a goes to a VM and Ctrl-] comes back; lab down ends it all"
 	"$SUITE_DIR/labsh" exec -y 127.0.0.1 "$LAB_PORT" "$(vm_address "$name")" 'cd /root; exec bash -i'
 }
 
