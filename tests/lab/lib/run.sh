@@ -246,10 +246,10 @@ fresh_sum() {
 
 # A lab that this run started ends with it, unless LAB_KEEP=1; one that was there stays.
 end_run() {
-	local rc=$?
-	if [ -n "$RUN_UNTOLD" ]; then
-		[ $rc = 1 ] && bail_out_line "the project does not compile" || bail_out_line "the lab did not start"
-	fi
+	case $?$RUN_UNTOLD in
+	1untold) bail_out_line "the project does not compile" ;;
+	*untold) bail_out_line "the lab did not start" ;;
+	esac
 	[ -n "$RUN_KEEPS" ] || lab_down 2> /dev/null
 }
 
@@ -269,7 +269,7 @@ lab_run() {
 	PASSED=0 FAILED=0 SKIPPED=0
 	files=$(find_cases "$@")
 	echo "KTAP version 1"
-	RUN_UNTOLD=1
+	RUN_UNTOLD=untold
 	start_for_run >&2
 	RUN_UNTOLD=
 	# shellcheck disable=SC1090
