@@ -5,6 +5,8 @@ These are read around a run of their own, which is not timed: the probes on the
 grant functions cost the paths that use grants more than those that do not.
 """
 
+import shlex
+
 from .lab import Failed
 
 # Each stands for at least one grant operation; those that a kernel lacks are left out.
@@ -23,26 +25,76 @@ echo '# ethtool'; ethtool -S mmnet0 2> /dev/null
 echo '# disk'; for f in /sys/block/*/stat; do echo "$f $(cat $f)"; done
 echo '# service'; for f in /sys/bus/fido/devices/*/stats/*; do [ -f "$f" ] && echo "$f $(cat $f)"; done
 echo '# grants'; cat {TRACING}/kprobe_profile 2> /dev/null
-true
+"""
+
+# The commands to the machines travel over netfront, which uses grants. So that none of this
+# is counted, no command reaches a machine between its two readings: the client takes them
+# within the command that runs the benchmark, the others when xenstore tells them.
+SAMPLER = """
+xenstore-write data/bench-ack 0
+wait_phase() {
+	for i in $(seq 600); do
+		[ "$(xenstore-read data/bench-phase 2> /dev/null)" = $1 ] && return 0
+		sleep 0.3
+	done
+	exit 1
+}
+wait_phase 1
+sh /tmp/bench-read > /tmp/bench-before
+xenstore-write data/bench-ack 1
+wait_phase 2
+sh /tmp/bench-read > /tmp/bench-after
+xenstore-write data/bench-ack 2
 """
 
 
-def arm(lab, machines):
-    """Puts a probe on each grant function; those of an earlier run are replaced."""
+def install(lab, machines):
+    """Scripts in place, a probe on each grant function."""
     for name in machines:
+        lab.run(name, f"echo {shlex.quote(READ)} > /tmp/bench-read; echo {shlex.quote(SAMPLER)} > /tmp/bench-sampler")
         lab.run(name, f"""
             cd {TRACING} || exit 0
             echo 0 > events/enable; echo > kprobe_events
             for f in {' '.join(GRANT_FUNCTIONS)}; do echo "p:grants/$f $f" >> kprobe_events; done 2> /dev/null
-            [ ! -e events/grants/enable ] || echo 1 > events/grants/enable""", 90)
+            [ ! -e events/grants/enable ] || echo 1 > events/grants/enable""", 120)
 
 
-def disarm(lab, machines):
-    """Takes the probes away; a kernel without them has nothing to take."""
+def start_samplers(lab, machines):
+    """In the background of each machine that is not the client."""
     for name in machines:
-        lab.run(name, f"cd {TRACING} 2> /dev/null || exit 0; "
-                      "[ ! -e events/grants/enable ] || echo 0 > events/grants/enable; "
-                      "echo > kprobe_events 2> /dev/null; true", 90)
+        lab.run(name, "xenstore-rm data/bench-phase 2> /dev/null; rm -f /tmp/bench-before /tmp/bench-after; "
+                      "setsid sh /tmp/bench-sampler < /dev/null > /dev/null 2>&1 &")
+
+
+def enter_phase(lab, machines, phase):
+    """Tells the samplers and waits until each has done it."""
+    if not machines:
+        return
+    domids = " ".join("0" if name == "dom0" else f"$(xl domid {name})" for name in machines)
+    lab.run("dom0", f"""
+        for id in {domids}; do xenstore-write /local/domain/$id/data/bench-phase {phase}; done
+        for id in {domids}; do
+            for i in $(seq 300); do
+                [ "$(xenstore-read /local/domain/$id/data/bench-ack 2> /dev/null)" = {phase} ] && continue 2
+                sleep 0.2
+            done
+            echo "domain $id takes no counters" >&2; exit 1
+        done""", 120)
+
+
+class Client:
+    """The lab, but the client's command is put between two readings of its counters."""
+
+    def __init__(self, lab, client):
+        self.lab = lab
+        self.client = client
+
+    def run(self, name, command, limit=60):
+        """As Lab.run."""
+        if name == self.client:
+            command = (f"sh /tmp/bench-read > /tmp/bench-before; {command}; rc=$?; "
+                       "sh /tmp/bench-read > /tmp/bench-after; exit $rc")
+        return self.lab.run(name, command, limit)
 
 
 def parse_interrupts(lines, into):
@@ -108,11 +160,11 @@ PARSERS = {
 }
 
 
-def snapshot(lab, name):
-    """All counters of a machine."""
+def parse_all(text):
+    """All counters of a reading."""
     sections, into = {}, {}
     lines = []
-    for line in lab.run(name, READ, 90).splitlines():
+    for line in text.splitlines():
         if line.startswith("# "):
             lines = sections.setdefault(line[2:], [])
         else:
@@ -144,14 +196,18 @@ class Delta:
 
 
 def around(lab, machines, action):
-    """Runs action with the probes on; returns what was counted."""
-    arm(lab, machines)
-    try:
-        before = {name: snapshot(lab, name) for name in machines}
-        action()
-        return Delta(before, {name: snapshot(lab, name) for name in machines})
-    finally:
-        try:
-            disarm(lab, machines)
-        except Failed:
-            pass
+    """Runs action(lab) in the first machine; returns what was counted in all of them."""
+    client, others = machines[0], machines[1:]
+    start_samplers(lab, others)
+    enter_phase(lab, others, 1)
+    action(Client(lab, client))
+    enter_phase(lab, others, 2)
+    readings = {name: lab.run(name, "cat /tmp/bench-before; echo; echo '# end'; cat /tmp/bench-after", 90)
+                for name in machines}
+    before, after = {}, {}
+    for name, text in readings.items():
+        first, end, second = text.partition("\n# end\n")
+        if not end:
+            raise Failed(f"no counters of {name}")
+        before[name], after[name] = parse_all(first), parse_all(second)
+    return Delta(before, after)

@@ -159,9 +159,9 @@ def account_loopback(delta):
 
 
 PATHS = (
-    Path("mmnet", "a", ADDRESS["b"], ("a", "b", "dom0"), account_mmnet),
+    Path("mmnet", "a", ADDRESS["b"], ("a", "b"), account_mmnet),
     Path("netfront", "a", CONTROL_B, ("a", "b", "dom0"), account_netfront),
-    Path("loopback", "c", "127.0.0.1", ("c", "dom0"), account_loopback),
+    Path("loopback", "c", "127.0.0.1", ("c",), account_loopback),
 )
 
 
