@@ -16,12 +16,6 @@ run() {
 	in_dom0 'ping -c 3 -i 0.2 10.6.0.2'
 }
 
-mmnet_of() {
-	local peer=0
-	[ "$2" = dom0 ] || peer=$(vm_domid "$2")
-	in_vm "$1" "ls /sys/bus/fido/devices/fido-$peer.*/net"
-}
-
 cleanup() {
 	no_links
 	unload_modules dom0

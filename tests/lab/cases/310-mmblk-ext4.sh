@@ -22,7 +22,7 @@ run() {
 	in_dom0 "fidoctl blk remove b a:$SERVED"
 	wait_for 30 no_disk
 	in_vm a "e2fsck -fn $SERVED && mkdir -p /mnt && mount -o ro $SERVED /mnt && cd /mnt && ls"
-	in_vm b 'cat /tmp/sums' | in_vm a 'cat > /tmp/sums'
+	in_vm b 'cat /tmp/sums' | to_vm a /tmp/sums
 	in_vm a 'cd /mnt && sha256sum -c --quiet /tmp/sums; cd /; umount /mnt'
 }
 

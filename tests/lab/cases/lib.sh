@@ -28,15 +28,32 @@ link_add() {
 	in_dom0 "fidoctl link add $1 $2 --wait $((60 * SLOW))"
 }
 
+# As the tools in dom0 call a machine of the lab.
+xen_name() {
+	if [ "$1" = dom0 ]; then
+		echo Domain-0
+	else
+		echo "$1"
+	fi
+}
+
+domid_of() {
+	if [ "$1" = dom0 ]; then
+		echo 0
+	else
+		vm_domid "$1"
+	fi
+}
+
 # The interface of VM $1 towards VM $2.
 mmnet_of() {
-	in_vm "$1" "ls /sys/bus/fido/devices/fido-$(vm_domid "$2").*/net"
+	in_vm "$1" "ls /sys/bus/fido/devices/fido-$(domid_of "$2").*/net"
 }
 
 # net_up A B [PREFIX]: a network between the two, PREFIX.1 and PREFIX.2, that answers.
 net_up() {
 	local prefix=${3:-10.5.0} a b
-	in_dom0 "fidoctl net add $1 $2 --wait $((60 * SLOW))"
+	in_dom0 "fidoctl net add $(xen_name "$1") $(xen_name "$2") --wait $((60 * SLOW))"
 	a=$(mmnet_of "$1" "$2")
 	b=$(mmnet_of "$2" "$1")
 	in_vm "$1" "ip addr replace $prefix.1/24 dev $a; ip link set $a up"
