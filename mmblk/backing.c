@@ -83,6 +83,9 @@ int mmblk_backing_open(struct mmblk_backing *backing, const char *path,
 		mmblk_backing_close(backing);
 		return -EROFS;
 	}
+	/* nobody's late write may overtake the client's */
+	sync_blockdev(backing->dev.bdev);
+	invalidate_bdev(backing->dev.bdev);
 	backing->bounce = mmblk_backing_needs_copy(backing);
 	return 0;
 }
