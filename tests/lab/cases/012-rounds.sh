@@ -12,15 +12,13 @@ one_round() {
 	[ $(($1 % 2)) = 0 ] || { first=b; second=a; }
 	load_modules $first $second
 	net_up a b
-	# Traffic in both directions while the modules go.
-	in_vm b 'nohup sh -c "timeout 60 nc -l -p 7000 > /dev/null & timeout 60 ping -f -i 0.002 10.5.0.1 > /dev/null" >/dev/null 2>&1 &'
-	in_vm a 'nohup sh -c "timeout 60 dd if=/dev/zero bs=64k | timeout 60 nc 10.5.0.2 7000" >/dev/null 2>&1 &'
-	wait_for 20 in_vm a '[ $(cat /sys/class/net/mmnet0/statistics/tx_packets) -gt 20 ]'
+	# traffic while the modules go
+	load_start a b 10.5.0.2
 	unload_modules $first
 	unload_modules $second
 	in_dom0 'fidoctl link remove a b --force' >&2
-	in_vm a 'pkill nc; pkill dd; true'
-	in_vm b 'pkill nc; pkill ping; true'
+	load_stop a
+	load_stop b
 }
 
 run() {

@@ -47,11 +47,12 @@ run() {
 	net_up a b
 	count_script | to_vm a /tmp/count
 	count_script | to_vm b /tmp/count
-	echo 'timeout 20 nc -l -p 7001 | sha256sum > /tmp/received' | to_vm b /tmp/transfer
-	echo 'sleep 2; dd if=/tmp/sent bs=64k 2>/dev/null | timeout 20 nc -q 1 10.5.0.2 7001' | to_vm a /tmp/transfer
+	echo 'timeout 60 socat -u TCP-LISTEN:7001,reuseaddr - | sha256sum > /tmp/received' | to_vm b /tmp/transfer
+	echo 'timeout 60 socat -b 65536 -u OPEN:/tmp/sent TCP:10.5.0.2:7001,retry=100,interval=0.1' | to_vm a /tmp/transfer
 	in_vm a 'dd if=/dev/urandom of=/tmp/sent bs=64k count=16 2>/dev/null; sha256sum < /tmp/sent > /tmp/sum'
 	for vm in b a; do
-		in_vm "$vm" 'rm -f /tmp/after; nohup sh /tmp/count > /tmp/count.log 2>&1 &'
+		in_vm "$vm" 'rm -f /tmp/after'
+		detached "$vm" 'sh /tmp/count > /tmp/count.log 2>&1'
 	done
 	for vm in a b; do
 		wait_for 60 in_vm "$vm" '[ -s /tmp/after ] && ip link show eth0 | grep -q LOWER_UP'

@@ -73,3 +73,24 @@ quarantined() {
 mapped_pages() {
 	in_vm "$1" "awk -F': ' '/^pages mapped/ { print \$2 }' /sys/kernel/debug/fido/fido-$(vm_domid "$2")/link"
 }
+
+# detached VM COMMAND: goes on in the VM, for a minute at most.
+detached() {
+	in_vm "$1" "setsid timeout $((60 * SLOW)) sh -c '$2' < /dev/null > /dev/null 2>&1 &"
+}
+
+# load_start FROM TO ADDRESS: a TCP stream to TO, and a flood of pings.
+load_start() {
+	detached "$2" 'socat -u TCP-LISTEN:7000,reuseaddr,fork OPEN:/dev/null'
+	detached "$1" "while true; do dd if=/dev/zero bs=64k 2> /dev/null | socat -u - TCP:$3:7000; done"
+	detached "$1" "ping -q -f $3"
+	wait_for 20 has_sent "$1" 100
+}
+
+load_stop() {
+	in_vm "$1" 'pkill timeout; pkill socat; pkill ping; true'
+}
+
+has_sent() {
+	[ "$(in_vm "$1" 'cat /sys/class/net/mmnet0/statistics/tx_packets')" -gt "$2" ]
+}
