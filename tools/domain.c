@@ -41,13 +41,15 @@ unsigned int *domain_ids(struct store *store, unsigned int *nr)
 	return ids;
 }
 
-/* An argument of digits is a domid, as with xl. */
+/* An argument of digits is a domid, as with xl; dom0 is what people say. */
 bool domain_is_called(const struct domain *domain, const char *arg)
 {
 	unsigned int domid;
 
 	if (parse_uint(arg, DOMID_END - 1, &domid))
 		return domain->domid == domid;
+	if (!domain->domid && !strcmp(arg, "dom0"))
+		return true;
 	return !strcmp(domain->name, arg);
 }
 

@@ -79,7 +79,7 @@ stale_links() {
 		$front/backend-id 9998 $front/peer-name spook $front/state 4"
 	assert_eq "$(json 'join " ", sort map { $_->{state} . $_->{frontend}{state} . $_->{backend}{state} } @$j' link list)" \
 		'staleconnectedgone stalegoneconnected'
-	in_dom0 'fidoctl link remove ghost Domain-0'
+	in_dom0 'fidoctl link remove ghost dom0'
 	assert_eq "$(json 'scalar(@$j)' link list)" 1
 	in_dom0 'fidoctl link remove --stale'
 	assert_eq "$(json 'scalar(@$j)' link list)" 0
