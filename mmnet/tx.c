@@ -253,22 +253,32 @@ struct tx_segs {
 	struct mmnet_msg *msg;
 };
 
-/* A piece that follows the one before in the owner's memory becomes one with it */
+/* A piece that follows the one before it in the owner's memory joins it. */
+static bool tx_join(struct mmnet_msg *msg, u64 addr, u32 len)
+{
+	struct fido_seg *last;
+
+	if (!msg->nr_segs)
+		return false;
+	last = &msg->seg[msg->nr_segs - 1];
+	if (last->addr + last->len != addr)
+		return false;
+	last->len += len;
+	return true;
+}
+
 static int tx_name_piece(struct tx_segs *segs, struct page *page, u32 offset,
 			 u32 len)
 {
 	struct mmnet_msg *msg = segs->msg;
-	struct fido_seg *last = &msg->seg[msg->nr_segs] - 1;
 	u64 addr;
 	int err;
 
 	err = fido_addr_of(segs->chan, page, offset, len, &addr);
 	if (err)
 		return err;
-	if (msg->nr_segs && last->addr + last->len == addr) {
-		last->len += len;
+	if (tx_join(msg, addr, len))
 		return 0;
-	}
 	if (msg->nr_segs == MMNET_MAX_SEGS)
 		return -E2BIG;
 	msg->seg[msg->nr_segs++] = (struct fido_seg) {
