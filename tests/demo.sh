@@ -38,7 +38,7 @@ note() {
 
 # on NAME COMMAND: in a machine of the lab, with an end.
 on() {
-	LAB_TIMEOUT=${LIMIT:-120} "$lab" exec "$@" < /dev/null
+	LAB_TIMEOUT=${LIMIT:-240} "$lab" exec "$@" < /dev/null
 }
 
 # Whatever happened: name it, and leave nothing running.
@@ -128,9 +128,9 @@ attach_disk() {
 
 use_disk() {
 	begin "mkfs.ext4 and mount on /dev/mmblk0"
-	on a 'modprobe ext4 && mkfs.ext4 -q /dev/mmblk0 && mount /dev/mmblk0 /mnt && df -h /mnt' | indent
+	on a 'mkfs.ext4 -q /dev/mmblk0 && mount /dev/mmblk0 /mnt && df -h /mnt' | indent
 	begin "fio writes $VERIFY_MIB MiB at random, reads them back and checks the CRC of each block"
-	LIMIT=180 on a "fio --name=verify --directory=/mnt --size=${VERIFY_MIB}M --rw=randwrite --bs=16k --direct=1 \
+	LIMIT=300 on a "fio --name=verify --directory=/mnt --size=${VERIFY_MIB}M --rw=randwrite --bs=16k --direct=1 \
 		--ioengine=libaio --iodepth=8 --verify=crc32c --verify_fatal=1 --thread" |
 		grep -E 'err=|READ:|WRITE:' | indent
 	begin "unmount and e2fsck"

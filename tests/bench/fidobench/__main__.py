@@ -34,6 +34,8 @@ def arguments():
                         help="one run of a second each, to try the benchmark itself (QUICK=1)")
     parser.add_argument("--only", default=env("ONLY", ""), metavar="NAME,...",
                         help="net, blk, or names such as TCP_RR (ONLY=)")
+    parser.add_argument("--minutes", type=float, default=float(env("MINUTES", "25")),
+                        help="begin no round that would end later, on a machine that is too slow (MINUTES=25)")
     parser.add_argument("--keep", action="store_true", help="leave the lab running")
     parser.add_argument("--out", default=os.path.join(TOP, "build", "bench"), help="directory for the results")
     options = parser.parse_args()
@@ -99,21 +101,36 @@ def prepare(lab, options):
     return cells
 
 
-def repeat(lab, options, cells):
+def play_round(lab, options, cells, rep):
     """Candidates by turns; who begins changes from round to round."""
+    for _, members in report.groups([{"bench": cell.bench, "params": cell.params, "unit": cell.unit, "cell": cell}
+                                     for cell in cells]):
+        group = [member["cell"] for member in members]
+        turn = rep % len(group)
+        for cell in group[turn:] + group[:turn]:
+            had_failed = cell.failed
+            cell.run(lab, options.seconds)
+            if cell.failed and not had_failed:
+                say(f"{cell.title} failed: {cell.failed}")
+            elif cell.runs and not cell.failed:
+                say(f"{cell.title}: {report.number(cell.runs[-1])} {cell.unit}")
+
+
+def repeat(lab, options, cells, about):
+    """All rounds, with what is known saved after each; the counting comes early, when all caches are warm."""
+    longest = 0
     for rep in range(options.reps):
+        begin = time.monotonic()
+        if rep and begin - START + longest > options.minutes * 60:
+            say(f"no time for round {rep + 1} of {options.reps} within {options.minutes:.0f} minutes")
+            break
         say(f"round {rep + 1} of {options.reps}, {len(cells)} runs")
-        for _, members in report.groups([{"bench": cell.bench, "params": cell.params, "unit": cell.unit, "cell": cell}
-                                         for cell in cells]):
-            group = [member["cell"] for member in members]
-            turn = rep % len(group)
-            for cell in group[turn:] + group[:turn]:
-                had_failed = cell.failed
-                cell.run(lab, options.seconds)
-                if cell.failed and not had_failed:
-                    say(f"{cell.title} failed: {cell.failed}")
-                elif cell.runs and not cell.failed:
-                    say(f"{cell.title}: {report.number(cell.runs[-1])} {cell.unit}")
+        play_round(lab, options, cells, rep)
+        longest = max(longest, time.monotonic() - begin)
+        if rep == 0:
+            count(lab, options, cells)
+        about["reps"] = rep + 1
+        save(options, cells, about)
 
 
 def count(lab, options, cells):
@@ -155,10 +172,9 @@ def bench(lab, options):
     """Everything; the exit code."""
     cells = prepare(lab, options)
     about = machine(lab, options)
-    repeat(lab, options, cells)
-    save(options, cells, about)
-    count(lab, options, cells)
+    repeat(lab, options, cells, about)
     about["duration_s"] = round(time.monotonic() - START)
+    about["load_average_end"] = os.getloadavg()
     print_report(save(options, cells, about), about)
     say(f"raw data in {os.path.relpath(options.out)}/results.json")
     return 1 if any(cell.failed for cell in cells) else 0
