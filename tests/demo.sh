@@ -16,6 +16,7 @@ readonly ADDRESS_A=10.77.0.1 ADDRESS_B=10.77.0.2 CONTROL_B=10.99.0.12
 readonly STREAMS=3 STREAM_SECONDS=2 DISK_MIB=64 VERIFY_MIB=24
 
 current_step="start"
+child=
 summary=()
 
 say() {
@@ -41,10 +42,19 @@ on() {
 	LAB_TIMEOUT=${LIMIT:-240} "$lab" exec "$@" < /dev/null
 }
 
+# long VERB: of the lab, in a session of its own, so that an interruption need not wait for it and ends its compilers too.
+long() {
+	setsid "$lab" "$@" < /dev/null &
+	child=$!
+	wait "$child"
+	child=
+}
+
 # Whatever happened: name it, and leave nothing running.
 finish() {
 	local rc=$?
 	trap - EXIT INT TERM
+	[ -z "$child" ] || kill -- "-$child" 2> /dev/null || true
 	"$lab" down > /dev/null 2>&1 || true
 	if [ $rc != 0 ]; then
 		say "FAILED at: $current_step (exit code $rc); the machines' logs are in $LAB_STATE/log"
@@ -54,9 +64,9 @@ finish() {
 
 boot() {
 	begin "what this host lacks is installed, the $SUITE root is built (once), all is compiled in it and booted"
-	"$lab" setup
+	long setup
 	"$lab" down > /dev/null 2>&1
-	"$lab" up
+	long up
 	begin "what runs"
 	"$lab" status | indent
 	note host "$("$lab" status | head -n 1 | sed 's/, state .*//; s/^running on //')"

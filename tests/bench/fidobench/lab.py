@@ -2,6 +2,7 @@
 """The emulated Xen host, as the benchmarks see it."""
 
 import os
+import signal
 import subprocess
 import sys
 
@@ -30,10 +31,17 @@ class Lab:
 
     def verb(self, *args):
         """Runs a verb of the lab whose messages are for the user."""
-        done = subprocess.run([self.program, *args], env=self.env, stdin=subprocess.DEVNULL,
-                              stdout=sys.stderr, check=False)
-        if done.returncode:
-            raise Failed(f"lab {' '.join(args)} ended with {done.returncode}")
+        # In a session of its own, so that an interruption reaches its compilers too.
+        child = subprocess.Popen([self.program, *args], env=self.env, stdin=subprocess.DEVNULL,
+                                 stdout=sys.stderr, start_new_session=True)
+        try:
+            status = child.wait()
+        except BaseException:
+            os.killpg(child.pid, signal.SIGTERM)
+            child.wait()
+            raise
+        if status:
+            raise Failed(f"lab {' '.join(args)} ended with {status}")
 
     def run(self, name, command, limit=60):
         """Standard output of a command in dom0 or a VM."""
