@@ -131,10 +131,20 @@ bool printable(const char *s)
 	return true;
 }
 
+/* U+0080 to U+009F in UTF-8: some terminals take these for escapes, too. */
+static bool is_c1_control(const char *s)
+{
+	return (unsigned char)s[0] == 0xc2 && ((unsigned char)s[1] & 0xe0) == 0x80;
+}
+
 /* What other VMs write into xenstore must not steer the reader's terminal. */
 void make_printable(char *s)
 {
-	for (; *s; s++)
-		if (is_control(*s))
-			*s = '?';
+	for (; *s; s++) {
+		if (is_c1_control(s))
+			*s++ = '?';
+		else if (!is_control(*s))
+			continue;
+		*s = '?';
+	}
 }
