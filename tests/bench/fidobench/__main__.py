@@ -55,23 +55,45 @@ def wanted(options, family, names):
     return chosen or None
 
 
+def proc_lines(name):
+    """Lines of a file in /proc, which a bare chroot may lack."""
+    try:
+        with open(os.path.join("/proc", name), encoding="utf-8") as file:
+            return file.read().splitlines()
+    except OSError:
+        return []
+
+
 def processor():
     """The model's name, as the kernel has it."""
-    with open("/proc/cpuinfo", encoding="utf-8") as info:
-        for line in info:
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
+    for line in proc_lines("cpuinfo"):
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
     return platform.machine()
+
+
+def memory_mib():
+    """Of the host, or None."""
+    for line in proc_lines("meminfo"):
+        if line.startswith("MemTotal"):
+            return int(line.split()[1]) // 1024
+    return None
+
+
+def load_average():
+    """None where /proc is missing."""
+    try:
+        return os.getloadavg()
+    except OSError:
+        return None
 
 
 def machine(lab, options):
     """What the figures depend on."""
-    with open("/proc/meminfo", encoding="utf-8") as info:
-        memory = int(info.readline().split()[1]) // 1024
     return {"time": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
-            "host": {"processor": processor(), "processors": len(os.sched_getaffinity(0)), "memory_mib": memory,
+            "host": {"processor": processor(), "processors": len(os.sched_getaffinity(0)), "memory_mib": memory_mib(),
                      "kernel": platform.release()},
-            "lab": lab.describe(), "load_average": os.getloadavg(),
+            "lab": lab.describe(), "load_average": load_average(),
             "vms": "a and b: 1 processor each; c, for loopback: 2; 512 MiB each",
             "reps": options.reps, "seconds": options.seconds}
 
@@ -174,7 +196,7 @@ def bench(lab, options):
     about = machine(lab, options)
     repeat(lab, options, cells, about)
     about["duration_s"] = round(time.monotonic() - START)
-    about["load_average_end"] = os.getloadavg()
+    about["load_average_end"] = load_average()
     print_report(save(options, cells, about), about)
     say(f"raw data in {os.path.relpath(options.out)}/results.json")
     return 1 if any(cell.failed for cell in cells) else 0
