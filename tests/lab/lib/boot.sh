@@ -119,7 +119,7 @@ END
 
 # Whether KVM carries Xen is only known by trying, and the answer holds for this kernel and QEMU.
 kvm_verdict_file() {
-	echo "$LAB_CACHE/kvm-$({ uname -r; grep -m1 'model name' /proc/cpuinfo || true; qemu-system-x86_64 --version; } | sha256sum | cut -c1-12)"
+	echo "$LAB_CACHE/kvm-$({ uname -r; grep -m1 'model name' /proc/cpuinfo 2> /dev/null || true; qemu-system-x86_64 --version; } | sha256sum | cut -c1-12)"
 }
 
 try_kvm() {
