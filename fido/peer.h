@@ -36,6 +36,7 @@ static inline u64 fido_peer_read64(const u64 __peer *p)
  */
 static inline u32 fido_peer_read_index(const u32 __peer *p)
 {
+	/* pairs with the peer's write barrier, see above */
 	return virt_load_acquire((const u32 __force *)p);
 }
 

@@ -236,8 +236,8 @@ void fido_ring_push(struct fido_ring *ring, u16 len, u32 id, void *cookie)
 	slot->len = min_t(u32, len, SLOT_ROOM(ring));
 	slot->flags = 0;
 	slot->id = id;
-	/* pairs with the acquire in ring_claim(): the object is complete */
 	if (id != FIDO_ID_NONE)
+		/* pairs with the acquire in ring_claim(): it is complete */
 		smp_store_release(&ring->cookie[id], cookie);
 	ring->prod++;
 }
@@ -429,8 +429,9 @@ int fido_ring_pull(struct fido_ring *ring, void *buf, u32 size, u32 *id)
 	if (ring->cons == ring->prod_seen)
 		return FIDO_RING_EMPTY;
 
-	slot = ring_slot_at((void __force **)ring->peer_slot_page, ring,
-			    ring->cons);
+	slot = (const void __peer __force *)
+		ring_slot_at((void __force **)ring->peer_slot_page, ring,
+			     ring->cons);
 	fido_peer_copy(&head, slot, sizeof(head));
 	if (head.len > SLOT_ROOM(ring) || head.len > size) {
 		fido_ring_break(ring, "message too long");

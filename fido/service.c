@@ -186,12 +186,14 @@ static void service_look(const struct fido_service *service,
 /* Our half is written in the order in which the peer reads it backwards. */
 static void service_write_gen(struct fido_service *service, u32 gen)
 {
+	/* pairs with the peer's acquire of gen: the offer is complete */
 	virt_store_release(&service_mine(service)->gen, gen);
 }
 
 static void service_write_echo(struct fido_service *service, u32 gen)
 {
 	service->peer_gen = gen;
+	/* pairs with the peer's acquire of peer_gen */
 	virt_store_release(&service_mine(service)->peer_gen, gen);
 }
 

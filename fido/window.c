@@ -155,7 +155,6 @@ static int batch_map(struct window_batch *batch)
 	return err;
 }
 
-
 /* Building the window */
 
 static int window_map_root(struct fido_window *window, grant_ref_t ref)
@@ -164,7 +163,7 @@ static int window_map_root(struct fido_window *window, grant_ref_t ref)
 	u64 nr_frames;
 
 	window->root_page = fido_foreign_map(window->owner, ref,
-					   &window->root_handle);
+					     &window->root_handle);
 	if (IS_ERR(window->root_page))
 		return PTR_ERR(window->root_page);
 
@@ -270,7 +269,8 @@ static int window_map_leaf(struct fido_window *window, unsigned long leaf,
 	unsigned int i;
 	int err = 0;
 
-	window->map.leaf[leaf] = kvzalloc(sizeof(struct fido_leaf), GFP_KERNEL);
+	window->map.leaf[leaf] = kvzalloc(sizeof(*window->map.leaf[leaf]),
+					  GFP_KERNEL);
 	if (!window->map.leaf[leaf])
 		return -ENOMEM;
 	for (i = 0; !err && i < FIDO_LEAF_FRAMES; i++) {

@@ -349,7 +349,8 @@ static void take_frame(struct job *job)
 	}
 	if (type == 'w' && n == sizeof(size) && job->pty) {
 		memcpy(size, job->buf, n);
-		ioctl(job->out, TIOCSWINSZ, &(struct winsize){ ntohs(size[0]), ntohs(size[1]), 0, 0 });
+		ioctl(job->out, TIOCSWINSZ,
+		      &(struct winsize){ ntohs(size[0]), ntohs(size[1]), 0, 0 });
 	} else if (type == 'i' && n > 0) {
 		job->offset = 0;
 		job->pending = job->in >= 0 ? n : 0;
@@ -359,7 +360,10 @@ static void take_frame(struct job *job)
 	}
 }
 
-/* Once the command has ended, only what is already in the pipes belongs to it: a daemon may hold them open. */
+/*
+ * Once the command has ended, only what is already in the pipes belongs to it:
+ * a daemon may hold them open.
+ */
 static void drain(struct job *job)
 {
 	int fds[] = { job->out, job->err };
@@ -562,11 +566,13 @@ static void start_input(int sock, bool tty)
 	_exit(0);
 }
 
-static _Noreturn void exec_remote(int sock, const char *target, bool tty, bool input, int timeout, const char *cmd)
+static _Noreturn void exec_remote(int sock, const char *target, bool tty,
+				  bool input, int timeout, const char *cmd)
 {
 	long long end = now_ms() + timeout * 1000LL;
 	char head[128];
-	int n = snprintf(head, sizeof(head), "%s %s %zu\n", target, tty ? "pty" : "run", strlen(cmd));
+	int n = snprintf(head, sizeof(head), "%s %s %zu\n", target,
+			 tty ? "pty" : "run", strlen(cmd));
 
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGCHLD, SIG_IGN);
