@@ -96,6 +96,33 @@ void fido_link_drain(struct fido_link *link, unsigned int sid, u32 gen)
 	fido_link_kick(link);
 }
 
+/**
+ * fido_link_undrain - take back that a generation is drained
+ * @link: link that is up
+ * @sid: service id
+ * @gen: generation of the peer that is about to be connected to
+ *
+ * A side may connect to the same generation again, if the peer was not up with
+ * it. What was said about it then must not be found when it is retired later.
+ *
+ * Context: process, sleeps; before the generation is echoed.
+ */
+void fido_link_undrain(struct fido_link *link, unsigned int sid, u32 gen)
+{
+	struct fido_root *root = fido_export_root(link->export);
+	struct fido_link_slot *slot = &link->slot[sid];
+	u32 *drained = &root->service[sid].drained_gen;
+
+	mutex_lock(&link->held_lock);
+	/* a drain that runs goes on for the generations before */
+	if (slot->drain && (s32)(slot->drain_gen - gen) >= 0)
+		slot->drain_gen = gen - 1;
+	/* who sees the echo, a store-release that follows, sees this, too */
+	if ((s32)(*drained - gen) >= 0)
+		WRITE_ONCE(*drained, gen - 1);
+	mutex_unlock(&link->held_lock);
+}
+
 /* Generations may wrap. */
 static bool gen_drained(u32 gen, u32 drained)
 {

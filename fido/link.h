@@ -137,6 +137,7 @@ u32 fido_link_next_gen(struct fido_link *link, unsigned int sid);
 void fido_link_hold(struct fido_link *link, struct fido_chans *chans);
 bool fido_link_may_hold(struct fido_link *link, unsigned int sid);
 void fido_link_drain(struct fido_link *link, unsigned int sid, u32 gen);
+void fido_link_undrain(struct fido_link *link, unsigned int sid, u32 gen);
 bool fido_link_step_held(struct fido_link *link);
 void fido_link_end_drains(struct fido_link *link);
 

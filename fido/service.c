@@ -307,6 +307,7 @@ static void service_connect(struct fido_service *service,
 	if (err)
 		return service_refuse(service, view, err);
 	service->chans->used = true;
+	fido_link_undrain(service->link, service->sid, view->gen);
 	service_write_echo(service, view->gen);
 	fido_link_signal(service->link);
 }
@@ -358,8 +359,15 @@ static bool service_step(struct fido_service *service)
 		return true;
 	if (!service->chans || !view.gen)
 		return false;
-	if (!service->peer_gen && view.gen != service->refused_gen)
+	if (!service->peer_gen && view.gen != service->refused_gen) {
 		service_connect(service, &view);
+		/*
+		 * The echo that was seen can be of the peer's generation
+		 * before: only a look that follows tells.
+		 */
+		fido_link_kick(service->link);
+		return false;
+	}
 	if (!service->up && service->peer_gen &&
 	    view.peer_gen == service->chans->gen)
 		service_up(service);

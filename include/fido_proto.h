@@ -125,7 +125,8 @@
  * Whoever is up and sees that no longer holds takes the service down and
  * offers fresh channels under a new generation. Memory offered under generation g is kept
  * until the peer writes @drained_gen == g (or a later one), which says that
- * nothing of g is used any more, or until the link is down. Changes in the
+ * nothing of g is used any more, or until the link is down. (A side that
+ * connects to a generation again first takes @drained_gen back.) Changes in the
  * service table are signalled by the event channel of the link.
  */
 #ifndef FIDO_PROTO_H
