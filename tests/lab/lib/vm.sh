@@ -156,6 +156,8 @@ start_settled() {
 
 vm_create_once() {
 	local name=$1 from
+	# Made here: without /proc QEMU's 9p server can open files, but make none.
+	: >> "$(console_log "$name")"
 	from=$(console_size "$name")
 	vm_exec dom0 $((120 * SLOW)) "/lab/dom0-vm $name $(vm_index "$name") $GUEST $VM_MEM $VCPUS $(grant_frames) $(maptrack_frames) '${DOMU_EXTRA-}'" \
 		> "$LAB_STATE/xl-$name.log" 2>&1 || { cat "$LAB_STATE/xl-$name.log" >&2; return 1; }
