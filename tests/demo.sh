@@ -4,6 +4,12 @@
 # Settings by environment as for tests/lab/lab (SUITE=, GUEST=, FIDO_CACHE=, LAB_ACCEL=).
 set -euo pipefail
 
+# A bare chroot may lack /proc, without which QEMU cannot create the machines' logs: borrow one, for this run alone.
+if ! [ -e /proc/self/fd ] && [ "$(id -u)" = 0 ]; then
+	# shellcheck disable=SC2016 # expanded by the inner shell
+	exec unshare --mount sh -c 'mount -t proc proc /proc && exec "$@"' sh "$0" "$@"
+fi
+
 top=$(cd "$(dirname "$(readlink -f "$0")")/.." && pwd)
 lab=$top/tests/lab/lab
 
