@@ -29,6 +29,14 @@ class Lab:
         self.env = dict(os.environ, SUITE=suite, VMS="a b")
         self.env["LAB_STATE"] = os.environ.get("LAB_STATE") or os.path.join(CACHE, suite, "bench")
 
+        self.borrowed_proc = False
+
+    def borrow_proc(self):
+        """A bare chroot may lack /proc, without which QEMU cannot create the files for the machines' logs."""
+        if not os.path.exists("/proc/self/fd") and os.getuid() == 0:
+            subprocess.run(["mount", "-t", "proc", "proc", "/proc"], check=False)
+            self.borrowed_proc = True
+
     def verb(self, *args):
         """Runs a verb of the lab whose messages are for the user."""
         # In a session of its own, so that an interruption reaches its compilers too.
@@ -57,6 +65,7 @@ class Lab:
 
     def up(self):
         """Boots a fresh lab and adds VM c, which has as many processors as a and b together."""
+        self.borrow_proc()
         self.verb("down")
         self.verb("up")
         self.run("dom0", "mkdir -p /lab/vm && echo 'vcpus = 2' > /lab/vm/c.extra")
@@ -66,6 +75,9 @@ class Lab:
         """Whatever happens, nothing is left running."""
         subprocess.run([self.program, "down"], env=self.env, check=False, stdin=subprocess.DEVNULL,
                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        if self.borrowed_proc:
+            subprocess.run(["umount", "/proc"], check=False)
+            self.borrowed_proc = False
 
     def describe(self):
         """The first line of lab status without the path in it."""
