@@ -6,7 +6,8 @@ TEST_SID=9
 
 # test_service add|remove A B
 test_service() {
-	in_dom0 "bash -s $1 $2 $3 $TEST_SID" < "$LAB_DIR/helpers/test-service.sh"
+	to_vm dom0 /tmp/test-service < "$LAB_DIR/helpers/test-service.sh"
+	in_dom0 "bash /tmp/test-service $1 $2 $3 $TEST_SID"
 }
 
 # test_dir VM PEER: where VM controls its end
