@@ -6,11 +6,11 @@ requires() {
 	need_tool fidoctl
 }
 
-# json PERL-EXPRESSION ARGUMENTS...: of what fidoctl prints with --json, parsed, in $j
+# json PYTHON-EXPRESSION ARGUMENTS...: of what fidoctl prints with --json, parsed, in j; double quotes only
 json() {
 	local expression=$1
 	shift
-	in_dom0 "fidoctl $* --json | perl -MJSON::PP -0777 -ne '\$j = decode_json(\$_); print $expression'"
+	in_dom0 "fidoctl $* --json | python3 -X utf8 -c 'import json, sys; j = json.load(sys.stdin); print($expression)'"
 }
 
 node() {
@@ -52,23 +52,23 @@ nodes_and_permissions() {
 # The very strings that a guest may write.
 lists_and_json() {
 	local front=/local/domain/$domid_a/device/fido/$domid_b
-	assert_eq "$(json '$j->[0]{state}' link list)" connecting
-	assert_eq "$(json '$j->{frontend}{name} . $j->{backend}{domid}' link show b a)" "a$domid_b"
-	assert_eq "$(json '$j->{backend}{nodes}{mtu}' net show "$domid_a" b)" 9000
-	assert_eq "$(json 'scalar(@$j)' net list a)" 1
-	assert_eq "$(json 'scalar(@$j)' net list Domain-0)" 0
-	assert_eq "$(json '"$j->[0]{client}{name}$j->[0]{server}{name}$j->[0]{device}$j->[0]{read_only}"' blk list)" ab/dev/ram01
+	assert_eq "$(json 'j[0]["state"]' link list)" connecting
+	assert_eq "$(json 'j["frontend"]["name"] + str(j["backend"]["domid"])' link show b a)" "a$domid_b"
+	assert_eq "$(json 'j["backend"]["nodes"]["mtu"]' net show "$domid_a" b)" 9000
+	assert_eq "$(json 'len(j)' net list a)" 1
+	assert_eq "$(json 'len(j)' net list Domain-0)" 0
+	assert_eq "$(json 'j[0]["client"]["name"] + j[0]["server"]["name"] + j[0]["device"] + str(j[0]["read_only"])' blk list)" ab/dev/ram0True
 	in_dom0 "xenstore-write $front/service/1/error \"\$(printf '\"q\t\033[31m\303\251\377\302\233')\""
-	assert_eq "$(json 'length $j->{frontend}{error}' blk show a b:/dev/ram0)" 11
+	assert_eq "$(json 'len(j["frontend"]["error"])' blk show a b:/dev/ram0)" 11
 	in_dom0 'fidoctl blk show a b:/dev/ram0; fidoctl blk list; fidoctl link show a b' > "$CASE_DIR/text"
 	assert_eq "$(LC_ALL=C tr -d '[:print:]\n\303\251\377' < "$CASE_DIR/text" | wc -c)" 0 'control characters in text'
 }
 
 removal() {
 	in_dom0 "fidoctl net remove a b && fidoctl blk remove a b:/dev/ram0"
-	assert_eq "$(json 'scalar(@{$j->{services}})' link show a b)" 0
+	assert_eq "$(json 'len(j["services"])' link show a b)" 0
 	in_dom0 "fidoctl link remove $domid_b a"
-	assert_eq "$(json 'scalar(@$j)' link list)" 0
+	assert_eq "$(json 'len(j)' link list)" 0
 	assert_eq "$(in_dom0 'xenstore-ls -f | grep -E "(device|backend)/fido" || true')" '' 'nodes that are left'
 }
 
@@ -77,12 +77,12 @@ stale_links() {
 	local back=/local/domain/0/backend/fido/9999/0 front=/local/domain/$domid_a/device/fido/9998
 	in_dom0 "xenstore-write $back/frontend-id 9999 $back/peer-name ghost $back/state 4 \
 		$front/backend-id 9998 $front/peer-name spook $front/state 4"
-	assert_eq "$(json 'join " ", sort map { $_->{state} . $_->{frontend}{state} . $_->{backend}{state} } @$j' link list)" \
+	assert_eq "$(json '" ".join(sorted(l["state"] + l["frontend"]["state"] + l["backend"]["state"] for l in j))' link list)" \
 		'staleconnectedgone stalegoneconnected'
 	in_dom0 'fidoctl link remove ghost dom0'
-	assert_eq "$(json 'scalar(@$j)' link list)" 1
+	assert_eq "$(json 'len(j)' link list)" 1
 	in_dom0 'fidoctl link remove --stale'
-	assert_eq "$(json 'scalar(@$j)' link list)" 0
+	assert_eq "$(json 'len(j)' link list)" 0
 }
 
 # Whoever comes at the same time finds all or nothing.
@@ -93,7 +93,7 @@ races() {
 	in_dom0 'for i in 1 2 3; do (fidoctl link add a b && echo won) & done 2>/dev/null | grep -c won' > "$CASE_DIR/won"
 	assert_eq "$(cat "$CASE_DIR/won")" 1 'links made at the same time'
 	in_dom0 'for i in 1 2 3 4; do fidoctl blk add a b:/dev/ram$i & done; wait'
-	assert_eq "$(json 'join " ", map { $_->{id} } @{$j->{services}}' link show a b)" '0 1 2 3' 'services made at the same time'
+	assert_eq "$(json '" ".join(str(x["id"]) for x in j["services"])' link show a b)" '0 1 2 3' 'services made at the same time'
 	in_dom0 'fidoctl link remove a b'
 }
 
