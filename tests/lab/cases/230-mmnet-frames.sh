@@ -30,7 +30,8 @@ run() {
 	network_up
 	for vm in a b; do
 		helper $vm frames.py
-		in_vm $vm 'ip link set mmnet0 mtu 65535
+		in_vm $vm 'modprobe 8021q
+			ip link set mmnet0 mtu 65535
 			ip link add link mmnet0 name mmnet0.7 type vlan id 7
 			ip link set mmnet0.7 up mtu 65535'
 	done

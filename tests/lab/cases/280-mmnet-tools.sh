@@ -18,7 +18,7 @@ run() {
 	assert_match "$(in_vm a 'ethtool --get-tunable mmnet0 rx-copybreak')" 'rx-copybreak: 2000' "tunable"
 	in_vm a 'ethtool --set-tunable mmnet0 rx-copybreak 512'
 
-	in_vm_bg b 'timeout 30 tcpdump -n -i mmnet0 -c 10 icmp > /tmp/tcpdump.log 2>&1'
+	in_vm_bg b 'timeout 30 tcpdump -Z root -n -i mmnet0 -c 10 icmp > /tmp/tcpdump.log 2>&1'
 	capture=$BG
 	wait_for 20 in_vm b 'grep -q "listening on" /tmp/tcpdump.log'
 	before=$(in_vm a 'cat /sys/class/net/mmnet0/statistics/tx_packets')
