@@ -40,7 +40,7 @@ modules_install: modules
 	+$(KMAKE) $(if $(DESTDIR),INSTALL_MOD_PATH=$(DESTDIR)) DEPMOD=true \
 		modules_install
 	$(DEPMOD) $(if $(DESTDIR),-b $(DESTDIR)) \
-		$$($(MAKE) -s --no-print-directory -C $(KDIR) kernelrelease)
+		$$(cat $(KDIR)/include/config/kernel.release)
 
 dkms-install: ## modules through dkms, rebuilt for each kernel
 	mkdir -p $(DESTDIR)/usr/src/fido-$(VERSION)
