@@ -40,7 +40,8 @@ modules_install: modules
 	+$(KMAKE) $(if $(DESTDIR),INSTALL_MOD_PATH=$(DESTDIR)) DEPMOD=true \
 		modules_install
 	$(DEPMOD) $(if $(DESTDIR),-b $(DESTDIR)) \
-		$$(cat $(KDIR)/include/config/kernel.release)
+		$(or $(patsubst /lib/modules/%/build,%,$(filter /lib/modules/%/build,$(KDIR))),\
+			$(shell cat $(KDIR)/include/config/kernel.release))
 
 dkms-install: ## modules through dkms, rebuilt for each kernel
 	mkdir -p $(DESTDIR)/usr/src/fido-$(VERSION)
