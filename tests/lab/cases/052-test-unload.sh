@@ -68,9 +68,13 @@ run() {
 	for ((i = 0; i < ROUNDS; i++)); do
 		one_round
 	done
-	# All of it still works, and all memory comes back.
-	test_set b a hold 0
-	test_do a b stream '100 4 odd'
+	# All of it still works, and all memory comes back. An end that was not reloaded still floods: only when that is over it takes orders.
+	for i in a:b b:a; do
+		test_set "${i%:*}" "${i#*:}" flood 0
+		test_set "${i%:*}" "${i#*:}" hold 0
+	done
+	wait_for 30 test_set a b stream '100 4 odd'
+	diag "a to b, stream: $(in_vm a "cat $(test_dir a b)/result")"
 	test_no_errors b a
 	in_vm a 'rmmod fido_test'
 	in_vm b 'rmmod fido_test'
