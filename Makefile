@@ -17,6 +17,8 @@ DEPMOD ?= depmod
 # V=1 and the like reach kbuild by way of MAKEFLAGS.
 KMAKE = $(MAKE) -C $(KDIR) M=$(TOP)
 
+WITH_PROC = $(TOP)/tests/with-proc
+
 .DEFAULT_GOAL := all
 .PHONY: all modules testmods tools unit install modules_install dkms-install \
 	demo check lab bench style clean help
@@ -50,22 +52,22 @@ dkms-install: ## modules through dkms, rebuilt for each kernel
 	$(if $(DESTDIR),,dkms install fido/$(VERSION))
 
 demo: ## two VMs on an emulated Xen host talk through fido
-	$(TOP)/tests/demo.sh
+	$(WITH_PROC) $(TOP)/tests/demo.sh
 
 check: ## all tests, in user space and in the lab (SUITE=, GUEST=)
-	$(TOP)/tests/check.sh
+	$(WITH_PROC) $(TOP)/tests/check.sh
 
 unit: ## the tests in user space
-	$(MAKE) -C $(TOP)/tests/unit check
+	$(WITH_PROC) $(MAKE) -C $(TOP)/tests/unit check
 
 lab: ## a shell in the emulated Xen host; CASE=NAME runs one case there
-	$(TOP)/tests/lab/lab $(if $(CASE),run $(CASE),shell)
+	$(WITH_PROC) $(TOP)/tests/lab/lab $(if $(CASE),run $(CASE),shell)
 
 bench: ## the benchmarks, against netfront, blkfront and loopback
-	$(TOP)/tests/bench/bench
+	$(WITH_PROC) $(TOP)/tests/bench/bench
 
 style: ## W=1, sparse, checkpatch, kernel-doc, shellcheck, the project's rules
-	$(TOP)/tests/style.sh
+	$(WITH_PROC) $(TOP)/tests/style.sh
 
 clean: ## everything that was built
 	-$(if $(wildcard $(KDIR)),+$(KMAKE) FIDO_TESTS=y clean)

@@ -17,7 +17,6 @@ readonly STREAMS=3 STREAM_SECONDS=2 DISK_MIB=64 VERIFY_MIB=24
 
 current_step="start"
 child=
-borrowed_proc=
 summary=()
 
 say() {
@@ -51,20 +50,12 @@ long() {
 	child=
 }
 
-# A bare chroot may lack /proc, without which QEMU cannot create the files for the machines' logs.
-borrow_proc() {
-	[ ! -e /proc/self/fd ] && [ "$(id -u)" = 0 ] || return 0
-	mount -t proc proc /proc
-	borrowed_proc=yes
-}
-
 # Whatever happened: name it, and leave nothing running.
 finish() {
 	local rc=$?
 	trap - EXIT INT TERM
 	[ -z "$child" ] || kill -- "-$child" 2> /dev/null || true
 	"$lab" down > /dev/null 2>&1 || true
-	[ -z "$borrowed_proc" ] || umount /proc || true
 	if [ $rc != 0 ]; then
 		say "FAILED at: $current_step (exit code $rc); the machines' logs are in $LAB_STATE/log"
 	fi
@@ -73,7 +64,6 @@ finish() {
 
 boot() {
 	begin "what this host lacks is installed, the $SUITE root is built (once), all is compiled in it and booted"
-	borrow_proc
 	long setup
 	"$lab" down > /dev/null 2>&1
 	long up
