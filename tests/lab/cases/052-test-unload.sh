@@ -13,9 +13,8 @@ ROUNDS=10
 flood() {
 	local pair before
 	for pair in a:b b:a; do
-		test_set "${pair%:*}" "${pair#*:}" flood $((1 + RANDOM % 8))
-		test_set "${pair%:*}" "${pair#*:}" hold $((RANDOM % 40))
-		test_set "${pair%:*}" "${pair#*:}" order 1
+		in_vm "${pair%:*}" "cd $(test_dir "${pair%:*}" "${pair#*:}") &&
+			echo $((1 + RANDOM % 8)) > flood && echo $((RANDOM % 40)) > hold && echo 1 > order"
 	done
 	for pair in a:b b:a; do
 		before=$(test_value "${pair%:*}" "${pair#*:}" received)
