@@ -12,21 +12,21 @@ from .report import by_test, is_count
 COLORS = ("#1b6ca8", "#d1495b", "#66a182", "#edae49")
 
 SIZES_HEAD = """\
-set terminal svg size 960,430 dynamic background rgb 'white' font 'sans,13'
+set terminal svg size 960,430 dynamic noenhanced background rgb 'white' font 'sans,13'
 set output '{out}'
 set multiplot layout 1,2
 set logscale x 2
+set logscale y
 set xrange [45:93000]
-set yrange [0:*]
 set grid
 set key top left
-set xlabel 'message size'
+set xlabel 'message size, B'
 set ylabel 'Mbit/s'
 set xtics ({tics})
 """
 
 BARS_HEAD = """\
-set terminal svg size 1000,470 dynamic background rgb 'white' font 'sans,12'
+set terminal svg size 1000,470 dynamic noenhanced background rgb 'white' font 'sans,12'
 set output '{out}'
 set title '{title}'
 set style data histogram
@@ -74,8 +74,8 @@ def sizes_panel(tests, bench, title):
 def sizes(rows, out):
     """TCP over message size, both directions; False when nothing of it was measured."""
     tests = by_test(rows)
-    tics = ", ".join(f"'{size_name(size)}' {size}" for size in SIZES)
-    panels = [sizes_panel(tests, "TCP_STREAM", "TCP\\_STREAM"), sizes_panel(tests, "TCP_MAERTS", "TCP\\_MAERTS")]
+    tics = ", ".join(f"'{size_name(size).removesuffix(' B').replace(' KiB', 'K')}' {size}" for size in SIZES)
+    panels = [sizes_panel(tests, "TCP_STREAM", "TCP_STREAM: client to server"), sizes_panel(tests, "TCP_MAERTS", "TCP_MAERTS: server to client")]
     if not all(panels):
         return False
     draw(SIZES_HEAD.format(out=out, tics=tics) + "".join(panels))
@@ -84,7 +84,7 @@ def sizes(rows, out):
 
 def short(bench, params, unit):
     """A label that fits below a bar."""
-    return f"{bench.replace('fio ', '')} {params.replace(', mean latency', '')}, {unit}".replace("_", "\\_")
+    return f"{bench.replace('fio ', '')} {params.replace(', mean latency', '')}, {unit}"
 
 
 def multiples(rows, out, title, wanted):

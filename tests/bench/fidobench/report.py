@@ -9,8 +9,7 @@ from . import bars
 COUNTS = ("notifications", "copies", "grant calls", "packet size")
 
 LEGEND = """\
-Medians, with least .. most of all runs below. Ratio: first path over this one; the column after it is what is wanted,
-and whether it is met. us and s/GB: less is better. CPU: seconds of all domains per gigabyte that arrived, without what
+Medians, with least .. most of all runs. Beside a ratio stands what is wanted, and whether it is met. us and s/GB: less is better. CPU: seconds of all domains per gigabyte that arrived, without what
 starting the programs takes."""
 
 COUNTS_LEGEND = """\
@@ -81,16 +80,19 @@ def table_of_rates(rows):
     """Header and lines: a test each, its paths beside each other."""
     tests = {key: paths for key, paths in by_test(rows).items() if not is_count(key[0])}
     names = list(dict.fromkeys(path for paths in tests.values() for path in paths))
+    barred = [name for name in names[1:] if any(bars.ratio(bench, params, name) for bench, params, _ in tests)]
     header = ["benchmark", *names]
     for name in names[1:]:
-        header += [f"/ {name}", "wanted"]
+        header += [f"{names[0]} / {name}"] + ["wanted"] * (name in barred)
     lines = []
     for (bench, params, unit), paths in tests.items():
         first = paths.get(names[0])
         line = [f"{bench} {params}, {unit}"] + [figure(paths[name]) if name in paths else "-" for name in names]
         for name in names[1:]:
             both = first and name in paths
-            line += [ratio(first, paths[name]), wanted(first, paths[name])] if both else ["-", ""]
+            line.append(ratio(first, paths[name]) if both else "-")
+            if name in barred:
+                line.append(wanted(first, paths[name]) if both else "")
         lines.append(line)
     return header, lines
 
