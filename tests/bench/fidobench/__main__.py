@@ -24,7 +24,7 @@ def arguments(argv=None):
     """Defaults come from the environment, for make bench."""
     parser = argparse.ArgumentParser(prog="tests/bench/bench", description=__doc__)
     env = os.environ.get
-    parser.add_argument("--reps", type=int, default=int(env("REPS", "5")), help="repetitions (REPS=5)")
+    parser.add_argument("--reps", type=int, default=int(env("REPS", "7")), help="repetitions (REPS=7)")
     # Not SECONDS: bash has a variable of this name, which would get lost or worse on the way.
     parser.add_argument("--seconds", type=int, default=int(env("RUN_SECONDS", "1")), help="length of a run (RUN_SECONDS=1)")
     parser.add_argument("--quick", action="store_true", default=env("QUICK") == "1",
@@ -63,7 +63,7 @@ def machine(lab, options):
     return {"time": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
             "host": host.describe(), "lab": lab.describe(), "load_average": host.load_average(),
             "vms": f"a and b: {options.vcpus} processor(s) each; c, for loopback: {2 * options.vcpus}; 512 MiB each",
-            "reps": options.reps, "seconds": options.seconds}
+            "reps": options.reps, "seconds": options.seconds, "cpu_seconds": rounds.CPU_LENGTH * options.seconds}
 
 
 def load_modules(lab):
@@ -105,11 +105,12 @@ def repeat(lab, options, groups, about):
             progress(group, rep)
         longest = max(longest, time.monotonic() - begin)
         about["round_s"] = round(longest)
+        about["reps"] = rep + 1
+        save(options, groups, about)
         say(f"round {rep + 1} of {options.reps} took {time.monotonic() - begin:.0f} s")
         if rep == 0 and not options.no_counts:
             count(lab, options, groups)
-        about["reps"] = rep + 1
-        save(options, groups, about)
+            save(options, groups, about)
 
 
 def count(lab, options, groups):
@@ -124,6 +125,7 @@ def count(lab, options, groups):
         for one in cells:
             try:
                 counters.count(lab, one, options.seconds)
+                say(f"{one.title}: " + ", ".join(f"{report.number(value)} {what}" for (what, _), value in one.counts.items()))
             except Failed as why:
                 say(f"{one.title} was not counted: {why}")
         counters.remove(lab, machines)

@@ -20,6 +20,9 @@ on() { local rc=0; echo "#run"; /lab/labsh exec -t "$@" 2>&1 || rc=$?; echo; ech
 # For starting and ending of what runs a given number of seconds; emulated and shared processors are slow.
 PATIENCE = 30
 
+# The processor time is known to a tenth of a second for each domain, so these runs are longer, by this factor.
+CPU_LENGTH = 3
+
 
 @dataclass
 class Run:
@@ -76,10 +79,9 @@ def run_line(test, batch, seconds):
 
 def script(test, batch, seconds):
     """For one batch: one event, or five when the processor time is wanted, less what starting takes."""
-    run = run_line(test, batch, seconds)
     if not test.cpu:
-        return [run]
-    path = batch[0].path
+        return [run_line(test, batch, seconds)]
+    path, run = batch[0].path, run_line(test, batch, CPU_LENGTH * seconds)
     return ["cpu", run, "cpu", command_line(path.client, test.empty(path), PATIENCE), "cpu"]
 
 
@@ -99,7 +101,7 @@ def take(test, batch, events):
 def attempt(lab, test, cells, seconds):
     """One run of each cell; returns the reason why one got nothing, by the path's name."""
     parts = [script(test, batch, seconds) for batch in batches(test, cells)]
-    limit = sum(len(part) for part in parts) * PATIENCE + len(cells) * seconds
+    limit = sum(len(part) for part in parts) * PATIENCE + len(cells) * CPU_LENGTH * seconds
     trouble = {}
     try:
         events = talk(lab, sum(parts, []), limit)
