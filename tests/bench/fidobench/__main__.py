@@ -125,7 +125,8 @@ def count(lab, options, groups):
         for one in cells:
             try:
                 counters.count(lab, one, options.seconds)
-                say(f"{one.title}: " + ", ".join(f"{report.number(value)} {what}" for (what, _), value in one.counts.items()))
+                found = [f"{report.number(value)} {what}" for (what, _), value in one.counts.items()]
+                say(f"{one.title}: {', '.join(found)}")
             except Failed as why:
                 say(f"{one.title} was not counted: {why}")
         counters.remove(lab, machines)

@@ -124,7 +124,8 @@ class Backing:
 RAMDISK = Backing(
     f"modprobe -r brd; modprobe brd rd_nr={{number}} rd_size={DISK_MIB * 1024} && "
     # Filled, since a page that brd has never stored reads faster than any disk.
-    f"for i in $(seq 0 $(({{number}} - 1))); do dd if=/dev/zero of=/dev/ram$i bs=1M count={DISK_MIB} oflag=direct 2>&1; done",
+    f"for i in $(seq 0 $(({{number}} - 1))); do "
+    f"dd if=/dev/zero of=/dev/ram$i bs=1M count={DISK_MIB} oflag=direct 2>&1; done",
     "ram0", ("ram0", "ram1"), "ramdisk")
 NULL_BLK = Backing(
     "modprobe -r null_blk; modprobe null_blk nr_devices={number} queue_mode=2 submit_queues=2 irqmode=0 gb=1",
@@ -178,6 +179,11 @@ def device_number(lab, name, disk):
     return f"{int(major):x}:{int(minor):x}"
 
 
+def wait_device(lab, name):
+    """The node appears soon after what makes it says so."""
+    lab.run("a", f"for i in $(seq 50); do [ -b /dev/{name} ] && exit 0; sleep 0.1; done; echo no /dev/{name} >&2; exit 1")
+
+
 def attach(lab, back, name, disk):
     """A disk of the machine back becomes one of a, by xvd name."""
     number = 202 << 8 | (ord(name[-1]) - ord("a")) << 4
@@ -186,14 +192,13 @@ def attach(lab, back, name, disk):
     domid = "0" if back == "dom0" else f"$(xl domid {back})"
     lab.run("dom0", ATTACH.format(back=domid, number=number, name=name, disk=disk,
                                   device=device_number(lab, back, disk)), 90)
-    lab.run("a", f"for i in $(seq 50); do [ -b /dev/{name} ] && exit 0; sleep 0.1; done; "
-                 f"echo no /dev/{name} >&2; exit 1")
+    wait_device(lab, name)
 
 
 def set_up_mmblk(lab, disk):
     """The link may stand already, for mmnet."""
     lab.run("dom0", f"fidoctl blk add a b:/dev/{disk} --queues {lab.vcpus} --wait 60 >&2", 120)
-    lab.run("a", "for i in $(seq 50); do [ -b /dev/mmblk0 ] && exit 0; sleep 0.1; done; echo no /dev/mmblk0 >&2; exit 1")
+    wait_device(lab, "mmblk0")
 
 
 def set_up(lab, say):

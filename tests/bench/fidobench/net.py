@@ -81,7 +81,8 @@ class Netperf(Test):
         one = self.netperf(paths[0], seconds)
         if self.streams == 1:
             return one
-        return f"for i in $(seq {self.streams}); do {one} & done; rc=0; for i in $(seq {self.streams}); do wait -n || rc=$?; done; exit $rc"
+        many = f"for i in $(seq {self.streams}); do"
+        return f"{many} {one} & done; rc=0; {many} wait -n || rc=$?; done; (exit $rc)"
 
     def empty(self, path):
         """A negative length is one in bytes."""

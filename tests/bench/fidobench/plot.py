@@ -67,7 +67,8 @@ def sizes_panel(tests, bench, title):
     for index, path in enumerate(paths):
         lines = [f"{size} {triple(rows.get(path))}" for size, rows in found.items()]
         script += block(f"{prefix}{index}", lines)
-        curves.append(f"${prefix}{index} using 1:2:3:4 with yerrorlines lw 2 pt 7 ps 0.6 lc rgb '{COLORS[index]}' title '{path}'")
+        curves.append(f"${prefix}{index} using 1:2:3:4 with yerrorlines lw 2 pt 7 ps 0.6 "
+                      f"lc rgb '{COLORS[index]}' title '{path}'")
     return script + "plot " + ", ".join(curves) + "\n" if curves else ""
 
 
@@ -75,7 +76,8 @@ def sizes(rows, out):
     """TCP over message size, both directions; False when nothing of it was measured."""
     tests = by_test(rows)
     tics = ", ".join(f"'{size_name(size).removesuffix(' B').replace(' KiB', 'K')}' {size}" for size in SIZES)
-    panels = [sizes_panel(tests, "TCP_STREAM", "TCP_STREAM: client to server"), sizes_panel(tests, "TCP_MAERTS", "TCP_MAERTS: server to client")]
+    panels = [sizes_panel(tests, "TCP_STREAM", "TCP_STREAM: client to server"),
+              sizes_panel(tests, "TCP_MAERTS", "TCP_MAERTS: server to client")]
     if not all(panels):
         return False
     draw(SIZES_HEAD.format(out=out, tics=tics) + "".join(panels))
@@ -97,8 +99,8 @@ def multiples(rows, out, title, wanted):
     for key, paths in tests.items():
         base = paths.get(names[-1], {}).get("median")
         lines.append(f'"{short(*key)}" ' + " ".join(triple(paths.get(name), base) for name in names))
-    curves = [f"$data using {2 + 3 * index}:{3 + 3 * index}:{4 + 3 * index}:xtic(1) lc rgb '{COLORS[index]}' title '{name}'"
-              for index, name in enumerate(names)]
+    curves = [f"$data using {column}:{column + 1}:{column + 2}:xtic(1) lc rgb '{color}' title '{name}'"
+              for column, color, name in zip(range(2, 99, 3), COLORS, names)]
     draw(BARS_HEAD.format(out=out, title=title) + f"set ylabel 'multiple of {names[-1]}'\n" +
          block("data", lines) + "plot " + ", ".join(curves) + "\n")
     return True

@@ -9,8 +9,8 @@ from . import bars
 COUNTS = ("notifications", "copies", "grant calls", "packet size")
 
 LEGEND = """\
-Medians, with least .. most of all runs. Beside a ratio stands what is wanted, and whether it is met. us and s/GB: less is better. CPU: seconds of all domains per gigabyte that arrived, without what
-starting the programs takes."""
+Medians, with least .. most of all runs. Beside a ratio stands what is wanted, and whether it is met. us, s/GB and %:
+less is better. CPU: seconds of all domains per gigabyte that arrived, without what starting the programs takes."""
 
 COUNTS_LEGEND = """\
 From one run each that was not timed, all domains together, per packet or request. Notifications: signals of mmnet and
@@ -121,7 +121,8 @@ def table_of_counts(rows):
     lines = []
     for title, whats in found.items():
         for path in dict.fromkeys(path for paths in whats.values() for path in paths):
-            lines.append([" ".join(title), path] + [count_cell(what, whats.get(what, {}), path, title) for what in COUNTS])
+            cells = [count_cell(what, whats.get(what, {}), path, title) for what in COUNTS]
+            lines.append([" ".join(title), path] + cells)
     return ["benchmark", "path", *COUNTS], lines
 
 
