@@ -81,8 +81,8 @@ class Netperf(Test):
         one = self.netperf(paths[0], seconds)
         if self.streams == 1:
             return one
-        many = f"for i in $(seq {self.streams}); do"
-        return f"{many} {one} & done; rc=0; {many} wait -n || rc=$?; done; (exit $rc)"
+        return (f"pids=; rc=0; for i in $(seq {self.streams}); do {one} & pids=\"$pids $!\"; done; "
+                "for pid in $pids; do wait $pid || rc=$?; done; (exit $rc)")
 
     def empty(self, path):
         """A negative length is one in bytes."""

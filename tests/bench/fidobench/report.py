@@ -156,8 +156,8 @@ def conditions(about):
     """What the figures depend on, in two lines."""
     host, load = about["host"], about["load_average"]
     return [f"Host: {host['processor']}, {host['processors']} processors; lab: {about['lab']}. VMs: {about['vms']}.",
-            f"{about['reps']} runs of {about['seconds']} s for each figure, of {about['cpu_seconds']} s where the processor time is "
-            "measured, the paths by turns, all in one boot"
+            f"{about['reps']} runs of {about['seconds']} s for each figure, of {about['cpu_seconds']} s where the "
+            "processor time is measured, the paths by turns, all in one boot"
             + (f"; load average of the host at the start {load[0]:.1f}." if load else ".")]
 
 
