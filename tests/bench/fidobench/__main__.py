@@ -61,7 +61,7 @@ def wanted_groups(options):
 def machine(lab, options):
     """What the figures depend on."""
     return {"time": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
-            "host": host.describe(), "lab": lab.describe(), "load_average": host.load_average(),
+            "host": host.describe(), "lab": lab.describe(), "others_busy": None,
             "vms": f"a and b: {options.vcpus} processor(s) each; c, for loopback: {2 * options.vcpus}; 512 MiB each",
             "reps": options.reps, "seconds": options.seconds, "cpu_seconds": rounds.CPU_LENGTH * options.seconds}
 
@@ -92,7 +92,7 @@ def progress(group, rep):
     say(f"{rep + 1}: {group.test.title}, {group.test.unit}: {'; '.join(figures) or 'nothing'}")
 
 
-def repeat(lab, options, groups, about):
+def repeat(lab, options, groups, about, watch):
     """All rounds, with what is known saved after each; the counting comes early, when all caches are warm."""
     longest = 0
     for rep in range(options.reps):
@@ -106,11 +106,11 @@ def repeat(lab, options, groups, about):
         longest = max(longest, time.monotonic() - begin)
         about["round_s"] = round(longest)
         about["reps"] = rep + 1
-        save(options, groups, about)
+        save(options, groups, about, watch)
         say(f"round {rep + 1} of {options.reps} took {time.monotonic() - begin:.0f} s")
         if rep == 0 and not options.no_counts:
             count(lab, options, groups)
-            save(options, groups, about)
+            save(options, groups, about, watch)
 
 
 def count(lab, options, groups):
@@ -120,8 +120,7 @@ def count(lab, options, groups):
         return
     begin = time.monotonic()
     machines = sorted({name for one in cells for name in one.path.machines})
-    try:
-        counters.install(lab, machines)
+    with counters.probes(lab, machines, say):
         for one in cells:
             try:
                 counters.count(lab, one, options.seconds)
@@ -129,14 +128,12 @@ def count(lab, options, groups):
                 say(f"{one.title}: {', '.join(found)}")
             except Failed as why:
                 say(f"{one.title} was not counted: {why}")
-        counters.remove(lab, machines)
-    except Failed as why:
-        say(f"counting ended early: {why}")
     say(f"notifications, copies and grant calls of {len(cells)} runs counted in {time.monotonic() - begin:.0f} s")
 
 
-def save(options, groups, about):
+def save(options, groups, about, watch=None):
     """All files; returns the rows by family."""
+    about["others_busy"] = watch.others() if watch else None
     families = [[row for group in groups if group.family == family for one in group.cells for row in one.rows()]
                 for family in ("net", "blk")]
     families = [rows for rows in families if rows]
@@ -150,12 +147,11 @@ def bench(lab, options):
     """Everything; the exit code."""
     groups = wanted_groups(options)
     prepare(lab, groups)
-    about = machine(lab, options)
+    about, watch = machine(lab, options), host.Watch(lab.emulator())
     say(f"ready: {sum(len(group.cells) for group in groups)} figures a round")
-    repeat(lab, options, groups, about)
+    repeat(lab, options, groups, about, watch)
     about["duration_s"] = round(time.monotonic() - START)
-    about["load_average_end"] = host.load_average()
-    print(report.document(save(options, groups, about), about, report.plain))
+    print(report.document(save(options, groups, about, watch), about, report.plain))
     say(f"raw data in {os.path.relpath(options.out)}/results.json")
     return 1 if any(one.failed for group in groups for one in group.cells) else 0
 

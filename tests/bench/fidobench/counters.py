@@ -5,6 +5,7 @@ These are read around a run of their own, which is not timed: the probes on the
 grant functions cost the paths that use grants more than those that do not.
 """
 
+import contextlib
 import shlex
 
 from .lab import Failed
@@ -84,17 +85,24 @@ echo > kprobe_events
 """
 
 
-def install(lab, machines):
-    """Scripts in place, a probe on each grant function."""
+def each(lab, machines, command, say):
+    """In all machines that still live."""
     for name in machines:
-        lab.run(name, f"echo {shlex.quote(READ)} > /tmp/bench-read; echo {shlex.quote(SAMPLER)} > /tmp/bench-sampler; "
-                      + PROBE, 120)
+        try:
+            lab.run(name, command, 120)
+        except Failed as why:
+            say(f"counters: {why}")
 
 
-def remove(lab, machines):
-    """No probe may cost anything when runs are timed again."""
-    for name in machines:
-        lab.run(name, UNPROBE, 120)
+@contextlib.contextmanager
+def probes(lab, machines, say):
+    """Scripts in place, a probe on each grant function, which may cost nothing any more when runs are timed again."""
+    try:
+        each(lab, machines, f"echo {shlex.quote(READ)} > /tmp/bench-read; "
+                            f"echo {shlex.quote(SAMPLER)} > /tmp/bench-sampler; {PROBE}", say)
+        yield
+    finally:
+        each(lab, machines, UNPROBE, say)
 
 
 def parse_interrupts(lines, into):

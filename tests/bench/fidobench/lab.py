@@ -88,6 +88,14 @@ class Lab:
         subprocess.run([self.program, "down"], env=self.env, check=False, stdin=subprocess.DEVNULL,
                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
+    def emulator(self):
+        """Its process id, or 0."""
+        try:
+            with open(os.path.join(self.env["LAB_STATE"], "qemu.pid"), encoding="utf-8") as file:
+                return int(file.read())
+        except (OSError, ValueError):
+            return 0
+
     def describe(self):
         """The first line of lab status without the path in it."""
         done = subprocess.run([self.program, "status"], env=self.env, text=True, check=False,

@@ -154,11 +154,11 @@ def plain(header, lines):
 
 def conditions(about):
     """What the figures depend on, in two lines."""
-    host, load = about["host"], about["load_average"]
+    host, others = about["host"], about.get("others_busy")
     return [f"Host: {host['processor']}, {host['processors']} processors; lab: {about['lab']}. VMs: {about['vms']}.",
             f"{about['reps']} runs of {about['seconds']} s for each figure, of {about['cpu_seconds']} s where the "
             "processor time is measured, the paths by turns, all in one boot"
-            + (f"; load average of the host at the start {load[0]:.1f}." if load else ".")]
+            + (f"; everything else on the host took {others:g} processors meanwhile." if others is not None else ".")]
 
 
 def document(families, about, table):
