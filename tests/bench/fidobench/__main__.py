@@ -4,12 +4,11 @@
 import argparse
 import datetime
 import os
-import platform
 import signal
 import sys
 import time
 
-from . import blk, counters, net, report
+from . import blk, cell, counters, host, net, report, rounds
 from .lab import Failed, Lab
 
 TOP = os.path.realpath(os.path.join(os.path.dirname(__file__), "..", "..", ".."))
@@ -21,124 +20,79 @@ def say(text):
     print(f"bench: [{time.monotonic() - START:4.0f} s] {text}", file=sys.stderr, flush=True)
 
 
-def arguments():
+def arguments(argv=None):
     """Defaults come from the environment, for make bench."""
     parser = argparse.ArgumentParser(prog="tests/bench/bench", description=__doc__)
     env = os.environ.get
-    parser.add_argument("--reps", type=int, default=int(env("REPS", "5")), help="repetitions (REPS=5)")
+    parser.add_argument("--reps", type=int, default=int(env("REPS", "7")), help="repetitions (REPS=7)")
     # Not SECONDS: bash has a variable of this name, which would get lost or worse on the way.
-    parser.add_argument("--seconds", type=int, default=int(env("RUN_SECONDS", "3")), help="length of a run (RUN_SECONDS=3)")
-    parser.add_argument("--sizes", action="store_true", default=env("SIZES") == "1",
-                        help="TCP_STREAM also with messages of 64 B to 16 KiB (SIZES=1)")
+    parser.add_argument("--seconds", type=int, default=int(env("RUN_SECONDS", "1")), help="length of a run (RUN_SECONDS=1)")
     parser.add_argument("--quick", action="store_true", default=env("QUICK") == "1",
                         help="one run of a second each, to try the benchmark itself (QUICK=1)")
     parser.add_argument("--only", default=env("ONLY", ""), metavar="NAME,...",
-                        help="net, blk, or names such as TCP_RR (ONLY=)")
+                        help="net, blk, or beginnings of names such as net:tcp_stream, 'blk:fio seq*1 MiB' (ONLY=)")
+    parser.add_argument("--vcpus", type=int, choices=(1, 2), default=int(env("BENCH_VCPUS", "1")),
+                        help="2: other tests, which need several processors and queues in a and b (BENCH_VCPUS=1)")
     parser.add_argument("--minutes", type=float, default=float(env("MINUTES", "25")),
                         help="begin no round that would end later, on a machine that is too slow (MINUTES=25)")
+    parser.add_argument("--no-counts", action="store_true", help="leave out what is counted in runs of its own")
     parser.add_argument("--keep", action="store_true", help="leave the lab running")
-    parser.add_argument("--out", default=os.path.join(TOP, "build", "bench"), help="directory for the results")
-    options = parser.parse_args()
+    parser.add_argument("--out", help="directory for the results (build/bench, or build/bench/vcpus2)")
+    options = parser.parse_args(argv)
     if options.quick:
         options.reps, options.seconds = 1, 1
-    options.only = [name for name in options.only.split(",") if name]
     if options.reps < 1 or options.seconds < 1:
         parser.error("--reps and --seconds are at least 1")
+    options.only = [name.strip().lower() for name in options.only.split(",") if name.strip()]
+    if not options.out:
+        options.out = os.path.join(TOP, "build", "bench", *(["vcpus2"] if options.vcpus == 2 else []))
     return options
 
 
-def wanted(options, family, names):
-    """Which tests of a family: None for no one, an empty list for all."""
-    if not options.only or family in options.only:
-        return []
-    chosen = [name for name in options.only if name in names]
-    return chosen or None
-
-
-def proc_lines(name):
-    """Lines of a file in /proc, which a bare chroot may lack."""
-    try:
-        with open(os.path.join("/proc", name), encoding="utf-8") as file:
-            return file.read().splitlines()
-    except OSError:
-        return []
-
-
-def processor():
-    """The model's name, as the kernel has it."""
-    for line in proc_lines("cpuinfo"):
-        if line.startswith("model name"):
-            return line.partition(":")[2].strip()
-    return platform.machine()
-
-
-def memory_mib():
-    """Of the host, or None."""
-    for line in proc_lines("meminfo"):
-        if line.startswith("MemTotal"):
-            return int(line.split()[1]) // 1024
-    return None
-
-
-def load_average():
-    """None where /proc is missing."""
-    try:
-        return os.getloadavg()
-    except OSError:
-        return None
+def wanted_groups(options):
+    """Tests by paths, of both families."""
+    groups = (cell.make_groups("net", net.tests(options.vcpus), net.PATHS, options.only) +
+              cell.make_groups("blk", blk.tests(options.vcpus), blk.paths(options.vcpus), options.only))
+    if not groups:
+        raise Failed(f"nothing is called {', '.join(options.only)}")
+    return groups
 
 
 def machine(lab, options):
     """What the figures depend on."""
     return {"time": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
-            "host": {"processor": processor(), "processors": len(os.sched_getaffinity(0)), "memory_mib": memory_mib(),
-                     "kernel": platform.release()},
-            "lab": lab.describe(), "load_average": load_average(),
-            "vms": "a and b: 1 processor each; c, for loopback: 2; 512 MiB each",
-            "reps": options.reps, "seconds": options.seconds}
+            "host": host.describe(), "lab": lab.describe(), "others_busy": None,
+            "vms": f"a and b: {options.vcpus} processor(s) each; c, for loopback: {2 * options.vcpus}; 512 MiB each",
+            "reps": options.reps, "seconds": options.seconds, "cpu_seconds": rounds.CPU_LENGTH * options.seconds}
 
 
 def load_modules(lab):
     """Both sides of all links; a machine that cannot is the reason why cells fail, not the end."""
     for name in ("a", "b"):
-        lab.run(name, "modprobe -a fido mmnet mmblk", 90)
+        try:
+            lab.run(name, "modprobe -a fido mmnet mmblk", 90)
+        except Failed as why:
+            say(f"the modules do not load: {why}")
 
 
-def prepare(lab, options):
-    """Boots, sets the paths up and returns the cells to measure."""
-    cells = []
+def prepare(lab, groups):
+    """Boots and sets the paths up."""
     lab.up()
-    try:
-        load_modules(lab)
-    except Failed as why:
-        say(f"the modules do not load: {why}")
-    chosen = wanted(options, "net", {test.name for test in net.tests(True, [])})
-    if chosen is not None:
-        cells += net.cells(net.set_up(lab, say), options.sizes, chosen)
-    chosen = wanted(options, "blk", {test.name for test in blk.tests([])} | {"fio"})
-    if chosen is not None:
-        cells += blk.cells(blk.set_up(lab, say), chosen)
-    if not cells:
-        raise Failed(f"nothing is called {', '.join(options.only)}")
-    return cells
+    load_modules(lab)
+    for family, module in (("net", net), ("blk", blk)):
+        mine = [group for group in groups if group.family == family]
+        if mine:
+            say(f"setting up the paths of {family}")
+            cell.mark_trouble(mine, module.set_up(lab, say))
 
 
-def play_round(lab, options, cells, rep):
-    """Candidates by turns; who begins changes from round to round."""
-    for _, members in report.groups([{"bench": cell.bench, "params": cell.params, "unit": cell.unit, "cell": cell}
-                                     for cell in cells]):
-        group = [member["cell"] for member in members]
-        turn = rep % len(group)
-        for cell in group[turn:] + group[:turn]:
-            had_failed = cell.failed
-            cell.run(lab, options.seconds)
-            if cell.failed and not had_failed:
-                say(f"{cell.title} failed: {cell.failed}")
-            elif cell.runs and not cell.failed:
-                say(f"{cell.title}: {report.number(cell.runs[-1])} {cell.unit}")
+def progress(group, rep):
+    """Figures of this run, one line."""
+    figures = [f"{one.path.name} {report.number(one.last)}" for one in group.turn(0) if one.last is not None]
+    say(f"{rep + 1}: {group.test.title}, {group.test.unit}: {'; '.join(figures) or 'nothing'}")
 
 
-def repeat(lab, options, cells, about):
+def repeat(lab, options, groups, about, watch):
     """All rounds, with what is known saved after each; the counting comes early, when all caches are warm."""
     longest = 0
     for rep in range(options.reps):
@@ -146,60 +100,60 @@ def repeat(lab, options, cells, about):
         if rep and begin - START + longest > options.minutes * 60:
             say(f"no time for round {rep + 1} of {options.reps} within {options.minutes:.0f} minutes")
             break
-        say(f"round {rep + 1} of {options.reps}, {len(cells)} runs")
-        play_round(lab, options, cells, rep)
+        for group in groups:
+            rounds.play(lab, groups, group, rep, options.seconds, say)
+            progress(group, rep)
         longest = max(longest, time.monotonic() - begin)
-        if rep == 0:
-            count(lab, options, cells)
+        about["round_s"] = round(longest)
         about["reps"] = rep + 1
-        save(options, cells, about)
+        save(options, groups, about, watch)
+        say(f"round {rep + 1} of {options.reps} took {time.monotonic() - begin:.0f} s")
+        if rep == 0 and not options.no_counts:
+            count(lab, options, groups)
+            save(options, groups, about, watch)
 
 
-def count(lab, options, cells):
-    """A run of its own for the counters, once for each cell."""
-    say("counting notifications, copies and grant calls")
-    try:
-        counters.install(lab, ("a", "b", "c", "dom0"))
-    except Failed as why:
-        say(f"nothing is counted: {why}")
+def count(lab, options, groups):
+    """A run of its own for the counters, once for each cell that has some."""
+    cells = [one for group in groups if group.test.counted for one in group.turn(0) if one.path.account]
+    if not cells:
         return
-    seconds = min(options.seconds, 2)
-    for cell in cells:
-        if cell.failed:
-            continue
-        try:
-            delta = counters.around(lab, cell.machines, lambda inner, cell=cell: cell.measure(inner, seconds))
-            cell.counts = {key: value for key, value in cell.account(delta).items() if value is not None}
-        except Failed as why:
-            say(f"{cell.title} was not counted: {why}")
+    begin = time.monotonic()
+    machines = sorted({name for one in cells for name in one.path.machines})
+    with counters.probes(lab, machines, say):
+        for one in cells:
+            try:
+                counters.count(lab, one, options.seconds)
+                found = [f"{report.number(value)} {what}" for (what, _), value in one.counts.items()]
+                say(f"{one.title}: {', '.join(found)}")
+            except Failed as why:
+                say(f"{one.title} was not counted: {why}")
+    say(f"notifications, copies and grant calls of {len(cells)} runs counted in {time.monotonic() - begin:.0f} s")
 
 
-def save(options, cells, about):
-    """All files; returns the rows."""
-    rows = [cell.row() for cell in cells]
-    report.write_json(os.path.join(options.out, "results.json"), rows)
+def save(options, groups, about, watch=None):
+    """All files; returns the rows by family."""
+    about["others_busy"] = watch.others() if watch else None
+    families = [[row for group in groups if group.family == family for one in group.cells for row in one.rows()]
+                for family in ("net", "blk")]
+    families = [rows for rows in families if rows]
+    report.write_json(os.path.join(options.out, "results.json"), sum(families, []))
     report.write_json(os.path.join(options.out, "machine.json"), about)
-    report.write_text(os.path.join(options.out, "table.md"), report.markdown_table(rows))
-    return rows
-
-
-def print_report(rows, about):
-    """What make bench is for."""
-    print(f"machine: {about['host']['processor']}, {about['host']['processors']} processors; {about['lab']}")
-    print(f"VMs: {about['vms']}; {about['reps']} runs of {about['seconds']} s each, candidates by turns")
-    print(report.text_table(rows))
+    report.write_text(os.path.join(options.out, "table.md"), report.document(families, about, report.markdown))
+    return families
 
 
 def bench(lab, options):
     """Everything; the exit code."""
-    cells = prepare(lab, options)
-    about = machine(lab, options)
-    repeat(lab, options, cells, about)
+    groups = wanted_groups(options)
+    prepare(lab, groups)
+    about, watch = machine(lab, options), host.Watch(lab.emulator())
+    say(f"ready: {sum(len(group.cells) for group in groups)} figures a round")
+    repeat(lab, options, groups, about, watch)
     about["duration_s"] = round(time.monotonic() - START)
-    about["load_average_end"] = load_average()
-    print_report(save(options, cells, about), about)
+    print(report.document(save(options, groups, about, watch), about, report.plain))
     say(f"raw data in {os.path.relpath(options.out)}/results.json")
-    return 1 if any(cell.failed for cell in cells) else 0
+    return 1 if any(one.failed for group in groups for one in group.cells) else 0
 
 
 def interrupted(*_):
@@ -210,7 +164,7 @@ def interrupted(*_):
 def main():
     """Leaves nothing running, however it ends."""
     options = arguments()
-    lab = Lab(TOP)
+    lab = Lab(TOP, options.vcpus)
     signal.signal(signal.SIGTERM, interrupted)
     try:
         return bench(lab, options)
@@ -225,4 +179,5 @@ def main():
             lab.down()
 
 
-sys.exit(main())
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,87 +1,102 @@
 # SPDX-License-Identifier: GPL-2.0
-"""fio over mmblk, over blkfront with two places for blkback, and on the same kind of ramdisk in the VM itself."""
+"""fio over mmblk, over blkfront with two places for blkback, and on the same kind of disk in the VM itself."""
 
 import json
 from dataclasses import dataclass
 
-from .cell import Cell, Result
+from .cell import Path, Result, Test, per, set_up_paths
 from .lab import Failed
-from .net import per
 
-DISK_KIB = 65536
-
-
-@dataclass(frozen=True)
-class Path:
-    """A disk of VM a; machines are those that take part."""
-    name: str
-    device: str
-    machines: tuple
-    account: object
+DISK_MIB = 64
+FIO = "fio --output-format=json --ioengine=libaio --direct=1 --thread --randrepeat=0 --group_reporting"
 
 
 @dataclass(frozen=True)
-class Test:
-    """A fio job."""
-    name: str
-    params: str
-    unit: str
-    options: str
+class Fio(Test):
+    """A fio job; figure takes it from one direction of fio's JSON."""
     side: str
-    by_size: bool
+    figure: object
+    chained = True
+
+    def jobs(self, paths):
+        """One after the other, each with a report of its own."""
+        return " ".join(f"--stonewall --name=job{number} --filename={path.target}" for number, path in enumerate(paths))
+
+    def command(self, paths, seconds):
+        """One fio for all disks: starting it takes as long as a measurement, under an emulator."""
+        return f"{FIO} --time_based --runtime={seconds} {self.options} {self.jobs(paths)}"
+
+    def empty(self, path):
+        """One block."""
+        return f"{FIO} --io_size=128k {self.options} {self.jobs([path])}"
+
+    def parse(self, output, paths):
+        """In the order of the paths."""
+        start = output.find("{")
+        if start < 0:
+            raise Failed(f"fio said nothing but {output.strip()[-100:]!r}")
+        try:
+            jobs = {job["jobname"]: job for job in json.loads(output[start:output.rfind("}") + 1])["jobs"]}
+            return [self.result(jobs[f"job{number}"]) for number, _ in enumerate(paths)]
+        except (ValueError, KeyError) as why:
+            raise Failed(f"fio's output is not what it was: {why!r}") from why
+
+    def result(self, job):
+        """Of one disk."""
+        if job["error"]:
+            raise Failed(f"fio saw error {job['error']}")
+        side = job[self.side]
+        if not side["total_ios"]:
+            raise Failed("no request was completed")
+        return Result(self.figure(side), bytes=side["io_bytes"])
 
 
-def tests(only):
-    """The jobs to run, in the order of the table."""
-    every = []
-    for name, params, options, by_size in (
-            ("fio seq", "128 KiB QD 8", "--bs=128k --iodepth=8", True),
-            ("fio rand", "4 KiB QD 16", "--bs=4k --iodepth=16 --norandommap", False)):
-        for side in ("write", "read"):
-            mode = ("rand" if name == "fio rand" else "") + side
-            every.append(Test(f"{name} {side}", params, "MB/s" if by_size else "IOPS",
-                              f"{options} --rw={mode}", side, by_size))
-    return [test for test in every if not only or test.name in only or "fio" in only]
+def megabytes(side):
+    """Per second."""
+    return side["bw_bytes"] / 1e6
 
 
-def parse(output, test):
-    """fio's JSON, of which only one job and one direction matter here."""
-    start = output.find("{")
-    if start < 0:
-        raise Failed("fio said nothing")
-    try:
-        job = json.loads(output[start:])["jobs"][0]
-    except (ValueError, KeyError, IndexError) as why:
-        raise Failed("fio's output is not what it was") from why
-    if job.get("error"):
-        raise Failed(f"fio saw error {job['error']}")
-    side = job[test.side]
-    latency = {"mean_latency_us": side["lat_ns"]["mean"] / 1e3}
-    if test.by_size:
-        return Result(side["bw_bytes"] / 1e6, bytes=side["io_bytes"], extra=latency)
-    return Result(side["iops"], ops=side["total_ios"], extra=latency)
+def requests(side):
+    """Per second."""
+    return side["iops"]
 
 
-def measure(path, test):
-    """A function that runs the job once."""
-    def once(lab, seconds):
-        limit = seconds + 60
-        output = lab.run("a", f"timeout -k 5 {limit} fio --name=bench --filename={path.device} --direct=1 --thread "
-                              f"--ioengine=libaio --time_based --runtime={seconds} --randrepeat=0 {test.options} "
-                              "--output-format=json", limit + 30)
-        return parse(output, test)
-    return once
+def latency(side):
+    """Mean of the whole way from submission to completion."""
+    return side["lat_ns"]["mean"] / 1e3
+
+
+def both_sides(name, params, unit, options, figure, mode="", **more):
+    """A job that writes and one that reads."""
+    return [Fio(f"fio {name} {side}", params, unit, f"{options} --rw={mode}{side}", side, figure,
+                cpu=more.get("cpu", False) and side == "write", counted=more.get("counted", False))
+            for side in ("write", "read")]
+
+
+def tests(vcpus):
+    """In the order of the table. With more processors only what needs them."""
+    random = "--norandommap --bs=4k"
+    if vcpus > 1:
+        return [Fio("fio rand read, null_blk", f"4 KiB QD 16, {vcpus} jobs", "IOPS",
+                    f"{random} --iodepth=16 --numjobs={vcpus} --rw=randread", "read", requests, counted=True)]
+    return (both_sides("seq", "128 KiB QD 8", "MB/s", "--bs=128k --iodepth=8", megabytes, cpu=True, counted=True) +
+            both_sides("seq", "1 MiB QD 8", "MB/s", "--bs=1m --iodepth=8", megabytes) +
+            both_sides("rand", "4 KiB QD 16", "IOPS", f"{random} --iodepth=16", requests, "rand", counted=True) +
+            both_sides("rand", "4 KiB QD 1, mean latency", "us", f"{random} --iodepth=1", latency, "rand"))
+
+
+def counts(delta, handled, notified, copied):
+    """The same figures for each path."""
+    return {("notifications", "1/request"): per(notified, handled), ("copies", "1/byte"): copied,
+            ("grant calls", "1/request"): per(delta.grant_calls(), handled)}
 
 
 def account_mmblk(delta):
-    """A read is copied once, by the client; a write only where it had to bounce."""
-    requests = delta.get("a", "requests", "mmblk0")
+    """A read is copied once, by the client; a write only where it had to bounce, on either side."""
     size = delta.get("a", "service", "write_bytes") + delta.get("a", "service", "read_bytes")
-    copied = delta.get("a", "service", "bounce_bytes") + delta.get("a", "service", "read_bytes")
+    copied = delta.get("a", "service", "read_bytes") + sum(delta.get(vm, "service", "bounce_bytes") for vm in "ab")
     signals = sum(delta.get(vm, "service", "signals") for vm in "ab")
-    return {"packets": requests, "bytes_per_packet": per(size, requests),
-            "notifications_per_packet": per(signals, requests), "copies_per_byte": per(copied, size),
-            "grant_calls_per_packet": per(delta.grant_calls(), requests)}
+    return counts(delta, delta.get("a", "requests", "mmblk0"), signals, per(copied, size))
 
 
 def is_blkfront(name):
@@ -92,25 +107,46 @@ def is_blkfront(name):
 def account_blkfront(disk):
     """Persistent grants, which both ends use unless told otherwise, cost a copy each way."""
     def account(delta):
-        requests = delta.get("a", "requests", disk)
         notified = sum(delta.interrupts(machine, is_blkfront) for machine in delta.machines)
-        return {"packets": requests, "notifications_per_packet": per(notified, requests), "copies_per_byte": 1.0,
-                "grant_calls_per_packet": per(delta.grant_calls(), requests)}
+        return counts(delta, delta.get("a", "requests", disk), notified, 1.0)
     return account
 
 
-def account_ramdisk(delta):
-    """Nobody is told, nothing is copied on the way to the driver."""
-    return {"notifications_per_packet": 0.0, "copies_per_byte": 0.0,
-            "grant_calls_per_packet": None if not delta.grant_calls() else delta.grant_calls()}
+@dataclass(frozen=True)
+class Backing:
+    """The device behind, by machine; b has one for mmblk and one for blkback, where those must not share."""
+    load: str
+    own: str
+    of_b: tuple
+    kind: str
 
 
-PATHS = (
-    Path("mmblk", "/dev/mmblk0", ("a", "b"), account_mmblk),
-    Path("blkfront, blkback in b", "/dev/xvdc", ("a", "b"), account_blkfront("xvdc")),
-    Path("blkfront, blkback in dom0", "/dev/xvdb", ("a", "dom0"), account_blkfront("xvdb")),
-    Path("ramdisk in a", "/dev/ram0", ("a",), account_ramdisk),
-)
+RAMDISK = Backing(
+    f"modprobe -r brd; modprobe brd rd_nr={{number}} rd_size={DISK_MIB * 1024} && "
+    # Filled, since a page that brd has never stored reads faster than any disk.
+    f"for i in $(seq 0 $(({{number}} - 1))); do "
+    f"dd if=/dev/zero of=/dev/ram$i bs=1M count={DISK_MIB} oflag=direct 2>&1; done",
+    "ram0", ("ram0", "ram1"), "ramdisk")
+NULL_BLK = Backing(
+    "modprobe -r null_blk; modprobe null_blk nr_devices={number} queue_mode=2 submit_queues=2 irqmode=0 gb=1",
+    "nullb0", ("nullb0", "nullb1"), "null_blk")
+
+
+def backing(vcpus):
+    """null_blk, where the device must not be the limit of several queues."""
+    return RAMDISK if vcpus == 1 else NULL_BLK
+
+
+def paths(vcpus):
+    """All disks are VM a's; machines are those that take part."""
+    device = backing(vcpus)
+    return (
+        Path("mmblk", "a", "/dev/mmblk0", ("a", "b"), account_mmblk),
+        Path("blkfront, blkback in b", "a", "/dev/xvdc", ("a", "b"), account_blkfront("xvdc")),
+        Path("blkfront, blkback in dom0", "a", "/dev/xvdb", ("a", "dom0"), account_blkfront("xvdb")),
+        Path(f"{device.kind} in a", "a", f"/dev/{device.own}", ("a",), None),
+    )
+
 
 # The nodes of a virtual disk, as a toolstack writes them. The states come last, since a
 # driver takes a node for new by its state. Device numbers: 202 (xvd) << 8 | letter << 4.
@@ -137,11 +173,15 @@ exit 1
 """
 
 
-def ramdisks(lab, name, number):
-    """Filled, since a page that brd has never stored reads faster than any disk."""
-    lab.run(name, f"modprobe -r brd; modprobe brd rd_nr={number} rd_size={DISK_KIB} && "
-                  f"for i in $(seq 0 {number - 1}); do dd if=/dev/zero of=/dev/ram$i bs=1M count={DISK_KIB // 1024} "
-                  "oflag=direct 2> /dev/null; done; sync", 120)
+def device_number(lab, name, disk):
+    """Major and minor in hexadecimal, as blkback wants them."""
+    major, minor = lab.run(name, f"cat /sys/block/{disk}/dev").strip().split(":")
+    return f"{int(major):x}:{int(minor):x}"
+
+
+def wait_device(lab, name):
+    """The node appears soon after what makes it says so."""
+    lab.run("a", f"for i in $(seq 50); do [ -b /dev/{name} ] && exit 0; sleep 0.1; done; echo no /dev/{name} >&2; exit 1")
 
 
 def attach(lab, back, name, disk):
@@ -150,43 +190,23 @@ def attach(lab, back, name, disk):
     lab.run(back, "modprobe xen-blkback")
     lab.run("a", "modprobe xen-blkfront")
     domid = "0" if back == "dom0" else f"$(xl domid {back})"
-    minor = disk[len("ram"):]
-    lab.run("dom0", ATTACH.format(back=domid, number=number, name=name, disk=disk, device=f"1:{minor}"), 90)
-    lab.run("a", f"for i in $(seq 50); do [ -b /dev/{name} ] && exit 0; sleep 0.1; done; "
-                 f"echo no /dev/{name} >&2; exit 1")
+    lab.run("dom0", ATTACH.format(back=domid, number=number, name=name, disk=disk,
+                                  device=device_number(lab, back, disk)), 90)
+    wait_device(lab, name)
 
 
-def set_up_mmblk(lab):
+def set_up_mmblk(lab, disk):
     """The link may stand already, for mmnet."""
-    lab.run("dom0", "fidoctl blk add a b:/dev/ram0 --wait 60 >&2", 120)
-    lab.run("a", "[ -b /dev/mmblk0 ] || { echo no /dev/mmblk0 >&2; exit 1; }")
+    lab.run("dom0", f"fidoctl blk add a b:/dev/{disk} --queues {lab.vcpus} --wait 60 >&2", 120)
+    wait_device(lab, "mmblk0")
 
 
 def set_up(lab, say):
     """Makes the paths ready; returns the reason why one is not, by path."""
-    ramdisks(lab, "a", 1)
-    ramdisks(lab, "b", 2)
-    ramdisks(lab, "dom0", 1)
-    trouble = {}
-    steps = (("mmblk", lambda: set_up_mmblk(lab)),
-             ("blkfront, blkback in b", lambda: attach(lab, "b", "xvdc", "ram1")),
-             ("blkfront, blkback in dom0", lambda: attach(lab, "dom0", "xvdb", "ram0")))
-    for path, step in steps:
-        try:
-            step()
-        except Failed as why:
-            trouble[path] = str(why)
-            say(f"{path} is not there: {why}")
-    return trouble
-
-
-def cells(trouble, only):
-    """Tests times paths, those of a test beside each other."""
-    made = []
-    for test in tests(only):
-        for path in PATHS:
-            cell = Cell(test.name, path.name, test.params, test.unit, measure(path, test), path.account, path.machines)
-            if path.name in trouble:
-                cell.fail(trouble[path.name])
-            made.append(cell)
-    return made
+    device = backing(lab.vcpus)
+    for name, number in (("a", 1), ("b", 2), ("dom0", 1)):
+        lab.run(name, device.load.format(number=number), 120)
+    mmblk, other, dom0, _ = (path.name for path in paths(lab.vcpus))
+    return set_up_paths({mmblk: lambda: set_up_mmblk(lab, device.of_b[0]),
+                         other: lambda: attach(lab, "b", "xvdc", device.of_b[1]),
+                         dom0: lambda: attach(lab, "dom0", "xvdb", device.own)}, say)

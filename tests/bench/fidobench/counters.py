@@ -5,9 +5,11 @@ These are read around a run of their own, which is not timed: the probes on the
 grant functions cost the paths that use grants more than those that do not.
 """
 
+import contextlib
 import shlex
 
 from .lab import Failed
+from .rounds import PATIENCE, command_line, talk
 
 # Each stands for at least one grant operation; those that a kernel lacks are left out.
 GRANT_FUNCTIONS = (
@@ -29,11 +31,11 @@ echo '# grants'; cat {TRACING}/kprobe_profile 2> /dev/null
 
 # The commands to the machines travel over netfront, which uses grants. So that none of this
 # is counted, no command reaches a machine between its two readings: the client takes them
-# within the command that runs the benchmark, the others when xenstore tells them.
+# within the command that runs the test, the others when xenstore tells them.
 SAMPLER = """
 xenstore-write data/bench-ack 0
 wait_phase() {
-	for i in $(seq 600); do
+	for i in $(seq 400); do
 		[ "$(xenstore-read data/bench-phase 2> /dev/null)" = $1 ] && return 0
 		sleep 0.3
 	done
@@ -47,54 +49,60 @@ sh /tmp/bench-read > /tmp/bench-after
 xenstore-write data/bench-ack 2
 """
 
+START_SAMPLER = ("xenstore-rm data/bench-phase 2> /dev/null; rm -f /tmp/bench-before /tmp/bench-after; "
+                 "setsid sh /tmp/bench-sampler < /dev/null > /dev/null 2>&1 &")
 
-def install(lab, machines):
-    """Scripts in place, a probe on each grant function."""
+SHOW = "cat /tmp/bench-before; echo '# end'; cat /tmp/bench-after"
+
+# phase NUMBER VM...: tells the samplers and waits until each has done it. Dom0 runs this itself.
+PHASE = """
+phase() {
+	local number=$1 vm id; shift
+	for vm; do xenstore-write /local/domain/$(xl domid $vm)/data/bench-phase $number; done
+	for vm; do
+		id=$(xl domid $vm)
+		for i in $(seq 150); do
+			[ "$(xenstore-read /local/domain/$id/data/bench-ack 2> /dev/null)" = $number ] && continue 2
+			sleep 0.2
+		done
+		echo "$vm takes no counters" >&2; exit 1
+	done
+}
+"""
+
+PROBE = f"""
+cd {TRACING} || exit 0
+[ ! -e events/grants/enable ] || echo 0 > events/grants/enable
+echo > kprobe_events
+for f in {' '.join(GRANT_FUNCTIONS)}; do echo "p:grants/$f $f" >> kprobe_events; done 2> /dev/null
+[ ! -e events/grants/enable ] || echo 1 > events/grants/enable
+"""
+
+UNPROBE = f"""
+cd {TRACING} || exit 0
+[ ! -e events/grants/enable ] || echo 0 > events/grants/enable
+echo > kprobe_events
+"""
+
+
+def each(lab, machines, command, say):
+    """In all machines that still live."""
     for name in machines:
-        lab.run(name, f"echo {shlex.quote(READ)} > /tmp/bench-read; echo {shlex.quote(SAMPLER)} > /tmp/bench-sampler")
-        lab.run(name, f"""
-            cd {TRACING} || exit 0
-            echo 0 > events/enable; echo > kprobe_events
-            for f in {' '.join(GRANT_FUNCTIONS)}; do echo "p:grants/$f $f" >> kprobe_events; done 2> /dev/null
-            [ ! -e events/grants/enable ] || echo 1 > events/grants/enable""", 120)
+        try:
+            lab.run(name, command, 120)
+        except Failed as why:
+            say(f"counters: {why}")
 
 
-def start_samplers(lab, machines):
-    """In the background of each machine that is not the client."""
-    for name in machines:
-        lab.run(name, "xenstore-rm data/bench-phase 2> /dev/null; rm -f /tmp/bench-before /tmp/bench-after; "
-                      "setsid sh /tmp/bench-sampler < /dev/null > /dev/null 2>&1 &")
-
-
-def enter_phase(lab, machines, phase):
-    """Tells the samplers and waits until each has done it."""
-    if not machines:
-        return
-    domids = " ".join("0" if name == "dom0" else f"$(xl domid {name})" for name in machines)
-    lab.run("dom0", f"""
-        for id in {domids}; do xenstore-write /local/domain/$id/data/bench-phase {phase}; done
-        for id in {domids}; do
-            for i in $(seq 300); do
-                [ "$(xenstore-read /local/domain/$id/data/bench-ack 2> /dev/null)" = {phase} ] && continue 2
-                sleep 0.2
-            done
-            echo "domain $id takes no counters" >&2; exit 1
-        done""", 120)
-
-
-class Client:
-    """The lab, but the client's command is put between two readings of its counters."""
-
-    def __init__(self, lab, client):
-        self.lab = lab
-        self.client = client
-
-    def run(self, name, command, limit=60):
-        """As Lab.run."""
-        if name == self.client:
-            command = (f"sh /tmp/bench-read > /tmp/bench-before; {command}; rc=$?; "
-                       "sh /tmp/bench-read > /tmp/bench-after; exit $rc")
-        return self.lab.run(name, command, limit)
+@contextlib.contextmanager
+def probes(lab, machines, say):
+    """Scripts in place, a probe on each grant function, which may cost nothing any more when runs are timed again."""
+    try:
+        each(lab, machines, f"echo {shlex.quote(READ)} > /tmp/bench-read; "
+                            f"echo {shlex.quote(SAMPLER)} > /tmp/bench-sampler; {PROBE}", say)
+        yield
+    finally:
+        each(lab, machines, UNPROBE, say)
 
 
 def parse_interrupts(lines, into):
@@ -114,8 +122,6 @@ def parse_net(lines, into):
         name, colon, rest = line.partition(":")
         words = rest.split()
         if colon and len(words) >= 10 and words[0].isdigit():
-            into[("rx_bytes", name.strip())] = int(words[0])
-            into[("rx_packets", name.strip())] = int(words[1])
             into[("tx_bytes", name.strip())] = int(words[8])
             into[("tx_packets", name.strip())] = int(words[9])
 
@@ -175,15 +181,18 @@ def parse_all(text):
 
 
 class Delta:
-    """What was counted between two snapshots of several machines."""
+    """What was counted between two readings in several machines."""
 
     def __init__(self, before, after):
         self.machines = {name: {key: value - before[name].get(key, 0) for key, value in after[name].items()}
                          for name in after}
 
     def get(self, machine, kind, name):
-        """One counter; those that do not exist have not counted anything."""
-        return self.machines[machine].get((kind, name), 0)
+        """One counter."""
+        try:
+            return self.machines[machine][(kind, name)]
+        except KeyError:
+            raise Failed(f"{machine} has no counter {kind} {name}") from None
 
     def interrupts(self, machine, wanted):
         """Sum over the interrupts whose name the function wants."""
@@ -191,23 +200,35 @@ class Delta:
                    if kind == "irq" and wanted(name))
 
     def grant_calls(self):
-        """In all machines, whoever called."""
-        return sum(counts.get(("grants", "calls"), 0) for counts in self.machines.values())
+        """In all machines, whoever called; None where one could not be watched."""
+        calls = [counts.get(("grants", "calls")) for counts in self.machines.values()]
+        return None if None in calls else sum(calls)
 
 
-def around(lab, machines, action):
-    """Runs action(lab) in the first machine; returns what was counted in all of them."""
-    client, others = machines[0], machines[1:]
-    start_samplers(lab, others)
-    enter_phase(lab, others, 1)
-    action(Client(lab, client))
-    enter_phase(lab, others, 2)
-    readings = {name: lab.run(name, "cat /tmp/bench-before; echo; echo '# end'; cat /tmp/bench-after", 90)
-                for name in machines}
+def script(cell, seconds):
+    """Dom0's part: the samplers' readings around the client's around the run. Dom0 takes its own by itself."""
+    client, machines = cell.path.client, cell.path.machines
+    vms = [name for name in machines if name not in (client, "dom0")]
+    run = cell.test.command([cell.path], seconds)
+    inner = f"sh /tmp/bench-read > /tmp/bench-before; {{ {run}; }}; rc=$?; sh /tmp/bench-read > /tmp/bench-after; exit $rc"
+    lines = [PHASE, *(command_line(name, START_SAMPLER, PATIENCE) + " > /dev/null" for name in vms),
+             f"phase 1 {' '.join(vms)}", "sh /tmp/bench-read > /tmp/bench-before",
+             command_line(client, inner, 2 * seconds + PATIENCE),
+             "sh /tmp/bench-read > /tmp/bench-after", f"phase 2 {' '.join(vms)}"]
+    return lines + [command_line(name, SHOW, PATIENCE) for name in machines]
+
+
+def count(lab, cell, seconds):
+    """One run over a cell's path; fills in what was counted."""
+    run, *shown = talk(lab, script(cell, seconds), (len(cell.path.machines) + 6) * PATIENCE) or [None]
+    if not run or len(shown) != len(cell.path.machines):
+        raise Failed("dom0 said nothing about it")
+    run.check()
     before, after = {}, {}
-    for name, text in readings.items():
-        first, end, second = text.partition("\n# end\n")
+    for name, reading in zip(cell.path.machines, shown):
+        first, end, second = reading.check().partition("\n# end\n")
         if not end:
             raise Failed(f"no counters of {name}")
         before[name], after[name] = parse_all(first), parse_all(second)
-    return Delta(before, after)
+    found = cell.path.account(Delta(before, after))
+    cell.counts = {key: value for key, value in found.items() if value is not None}

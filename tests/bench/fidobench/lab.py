@@ -9,6 +9,12 @@ import sys
 CACHE = os.environ.get("FIDO_CACHE") or os.path.join(
     os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache"), "fido-lab")
 
+# As lib/vm.sh of the lab numbers them.
+ADDRESS = {"dom0": "127.0.0.1", "a": "10.99.0.11", "b": "10.99.0.12", "c": "10.99.0.13"}
+
+EXIT_TIMEOUT = 124
+EXIT_CHANNEL = 125
+
 
 class Failed(Exception):
     """A command in the lab did not do what it should; the text says why, in one line."""
@@ -23,19 +29,12 @@ def last_line(text):
 class Lab:
     """Boots, asks and ends one lab, with a state directory of its own."""
 
-    def __init__(self, top):
+    def __init__(self, top, vcpus):
         self.program = os.path.join(top, "tests", "lab", "lab")
+        self.vcpus = vcpus
         suite = os.environ.get("SUITE", "trixie")
-        self.env = dict(os.environ, SUITE=suite, VMS="a b")
+        self.env = dict(os.environ, SUITE=suite, VMS="a b", VCPUS=str(vcpus))
         self.env["LAB_STATE"] = os.environ.get("LAB_STATE") or os.path.join(CACHE, suite, "bench")
-
-        self.borrowed_proc = False
-
-    def borrow_proc(self):
-        """A bare chroot may lack /proc, without which QEMU cannot create the files for the machines' logs."""
-        if not os.path.exists("/proc/self/fd") and os.getuid() == 0:
-            subprocess.run(["mount", "-t", "proc", "proc", "/proc"], check=False)
-            self.borrowed_proc = True
 
     def verb(self, *args):
         """Runs a verb of the lab whose messages are for the user."""
@@ -54,38 +53,51 @@ class Lab:
     def run(self, name, command, limit=60):
         """Standard output of a command in dom0 or a VM."""
         env = dict(self.env, LAB_TIMEOUT=str(limit))
-        done = subprocess.run([self.program, "exec", name, command], env=env, text=True, check=False,
+        done = subprocess.run([self.program, "exec", name, command], env=env, text=True, check=False, errors="replace",
                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        if done.returncode == 124:
+        if done.returncode == EXIT_TIMEOUT:
             raise Failed(f"no end after {limit} s in {name}")
         if done.returncode:
-            reason = last_line(done.stderr) or last_line(done.stdout) or command[:60]
+            reason = last_line(done.stderr) or last_line(done.stdout) or command.strip()[:60]
             raise Failed(f"exit code {done.returncode} in {name}: {reason}")
         return done.stdout
 
+    def answers(self, name):
+        """Whether a machine still lives."""
+        try:
+            self.run(name, "true", 30)
+        except Failed:
+            return False
+        return True
+
     def up(self):
-        """Boots a fresh lab and adds VM c, which has as many processors as a and b together."""
-        self.borrow_proc()
+        """Boots a fresh lab with a and b."""
         self.verb("down")
         self.verb("up")
-        self.run("dom0", "mkdir -p /lab/vm && echo 'vcpus = 2' > /lab/vm/c.extra")
+
+    def start_loopback_vm(self):
+        """Adds VM c, which has as many processors as a and b together."""
+        self.run("dom0", f"mkdir -p /lab/vm && echo 'vcpus = {2 * self.vcpus}' > /lab/vm/c.extra")
         self.verb("vm", "start", "c")
+        seen = self.run("c", "nproc").strip()
+        if seen != str(2 * self.vcpus):
+            raise Failed(f"c has {seen} processors")
 
     def down(self):
         """Whatever happens, nothing is left running."""
         subprocess.run([self.program, "down"], env=self.env, check=False, stdin=subprocess.DEVNULL,
                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        if self.borrowed_proc:
-            subprocess.run(["umount", "/proc"], check=False)
-            self.borrowed_proc = False
+
+    def emulator(self):
+        """Its process id, or 0."""
+        try:
+            with open(os.path.join(self.env["LAB_STATE"], "qemu.pid"), encoding="utf-8") as file:
+                return int(file.read())
+        except (OSError, ValueError):
+            return 0
 
     def describe(self):
         """The first line of lab status without the path in it."""
         done = subprocess.run([self.program, "status"], env=self.env, text=True, check=False,
                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-        return done.stdout.splitlines()[0].split(", state ")[0].replace("running on ", "")
-
-    def cpu_seconds(self):
-        """Seconds that all domains have run since they exist."""
-        listing = self.run("dom0", "xl list", 60)
-        return sum(float(line.split()[-1]) for line in listing.splitlines()[1:])
+        return (done.stdout.splitlines() or ["nothing"])[0].split(", state ")[0].replace("running on ", "")

@@ -1,16 +1,21 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The table on the terminal, the raw data in files."""
+"""The tables on the terminal and in files, the raw data in files."""
 
 import json
 import os
-from itertools import groupby
 
-COLUMNS = ("path", "median", "min .. max", "ratio", "CPU", "notif/pkt", "copies/byte", "grants/pkt")
+from . import bars
+
+COUNTS = ("notifications", "copies", "grant calls", "packet size")
+
 LEGEND = """\
-ratio: first path of the group over this one, by medians; above 1 the first one is faster
-CPU: seconds of all domains per gigabyte, or milliseconds per transaction or request (ms)
-notif/pkt, grants/pkt: event channel notifications and calls of grant functions, in all domains, per packet or request
-copies/byte: by the kernels on the way, the consumer's own copy to user space excepted; * by the way the drivers work, not counted"""
+Medians, with least .. most of all runs. Beside a ratio stands what is wanted, and whether it is met. us, s/GB and %:
+less is better. CPU: seconds of all domains per gigabyte that arrived, without what starting the programs takes."""
+
+COUNTS_LEGEND = """\
+From one run each that was not timed, all domains together, per packet or request. Notifications: signals of mmnet and
+mmblk, event channel interrupts of the others. Copies: per byte, by drivers or hypervisor, the consumer's own excepted;
+* by the way the drivers work, not counted. Grant calls: a batch is one. Packet size: mean, both directions."""
 
 
 def number(value, digits=3):
@@ -21,86 +26,162 @@ def number(value, digits=3):
         return "0"
     if abs(value) >= 100:
         return f"{value:.0f}"
-    return f"{value:.{digits}g}"
+    if abs(value) < 0.0005:
+        return "< 0.001"
+    return f"{float(f'{value:.{digits}g}'):g}"
 
 
-def cpu(row):
-    """With its unit, since a group has either."""
-    if row.get("cpu_s_per_gb") is not None:
-        return number(row["cpu_s_per_gb"])
-    if row.get("cpu_ms_per_op") is not None:
-        return number(row["cpu_ms_per_op"]) + " ms"
-    return "-"
+def spread(row):
+    """Of all runs."""
+    return f"{number(min(row['runs']))} .. {number(max(row['runs']))}" if row["runs"] else ""
 
 
-def copies(row):
-    """A star for what no counter has told."""
-    value = row.get("copies_per_byte")
-    known = row["path"].startswith("mm")
-    return number(value) + ("" if known or value is None else "*")
-
-
-def table_cells(row, first):
-    """One line of the table; a failed cell says why in place of figures."""
+def figure(row):
+    """Median and spread, or what became of them."""
     if row.get("failed"):
-        return None
-    ratio = first["median"] / row["median"] if first["median"] and row["median"] else None
-    return (row["path"], number(row["median"]), f"{number(row['min'])} .. {number(row['max'])}",
-            f"{ratio:.2f}" if ratio is not None else "-", cpu(row),
-            number(row.get("notifications_per_packet")), copies(row), number(row.get("grant_calls_per_packet")))
+        return "failed"
+    return f"{number(row['median'])} ({spread(row)})" if row["median"] is not None else "-"
 
 
-def groups(rows):
-    """Rows of one benchmark with the same parameters, in order."""
-    for key, members in groupby(rows, key=lambda row: (row["bench"], row["params"], row["unit"])):
-        yield key, list(members)
+def ratio(first, other):
+    """The first path's median over another one's."""
+    ours, theirs = first["median"], other["median"]
+    if ours is None or not theirs:
+        return "-"
+    return f"{ours / theirs:.2f}"
 
 
-def heading(key, members):
-    """The benchmark, and what its runs lost on the way where that is known."""
-    text = f"{key[0]} {key[1]}, {key[2]}"
-    losses = [f"{row['path']} {number(row['loss_percent'])} %" for row in members if "loss_percent" in row]
-    return text + (f"; loss {', '.join(losses)}" if losses else "")
+def wanted(first, other):
+    """The bar beside the ratio."""
+    bar = bars.ratio(first["bench"], first["params"], other["path"])
+    if bar is None:
+        return ""
+    ours, theirs = first["median"], other["median"]
+    if ours is None or theirs is None:
+        return bars.wording(first["unit"], bar)
+    verdict = "met" if bars.is_met(first["unit"], ours, theirs, bar) else "**no**"
+    return f"{bars.wording(first['unit'], bar)} {verdict}"
 
 
-def text_table(rows):
-    """For the terminal."""
-    widths = (26, 8, 20, 6, 10, 10, 12, 10)
-    lines = ["  " + "".join(f"{name:<{width}}" for name, width in zip(COLUMNS, widths)).rstrip()]
-    for key, members in groups(rows):
-        lines.append(heading(key, members))
-        for row in members:
-            cells = table_cells(row, members[0])
-            if cells is None:
-                lines.append(f"  {row['path']:<26}failed: {row['failed']}")
-            else:
-                lines.append("  " + "".join(f"{cell:<{width}}" for cell, width in zip(cells, widths)).rstrip())
-    return "\n".join(lines + ["", LEGEND])
+def by_test(rows):
+    """Rows of the same figure by path, in the order of their first appearance."""
+    tests = {}
+    for row in rows:
+        tests.setdefault((row["bench"], row["params"], row["unit"]), {})[row["path"]] = row
+    return tests
 
 
-def markdown_table(rows):
-    """For docs/performance.md."""
-    lines = ["| benchmark | " + " | ".join(COLUMNS) + " |", "|---" * (len(COLUMNS) + 1) + "|"]
-    for key, members in groups(rows):
-        title = heading(key, members)
-        for row in members:
-            cells = table_cells(row, members[0]) or (row["path"], "failed: " + row["failed"], *[""] * 6)
-            lines.append(f"| {title} | " + " | ".join(cells) + " |")
-            title = ""
-    return "\n".join(lines) + "\n"
+def is_count(bench):
+    """Whether a row is one of those that are counted once."""
+    return bench.startswith(tuple(f"{what} of " for what in COUNTS))
+
+
+def table_of_rates(rows):
+    """Header and lines: a test each, its paths beside each other."""
+    tests = {key: paths for key, paths in by_test(rows).items() if not is_count(key[0])}
+    names = list(dict.fromkeys(path for paths in tests.values() for path in paths))
+    barred = [name for name in names[1:] if any(bars.ratio(bench, params, name) for bench, params, _ in tests)]
+    header = ["benchmark", *names]
+    for name in names[1:]:
+        header += [f"{names[0]} / {name}"] + ["wanted"] * (name in barred)
+    lines = []
+    for (bench, params, unit), paths in tests.items():
+        first = paths.get(names[0])
+        line = [f"{bench} {params}, {unit}"] + [figure(paths[name]) if name in paths else "-" for name in names]
+        for name in names[1:]:
+            both = first and name in paths
+            line.append(ratio(first, paths[name]) if both else "-")
+            if name in barred:
+                line.append(wanted(first, paths[name]) if both else "")
+        lines.append(line)
+    return header, lines
+
+
+def count_cell(what, paths, path, title):
+    """One figure of the table of counts, with the bar where there is one."""
+    row = paths.get(path)
+    if not row:
+        return "-"
+    text = number(row["median"])
+    if what == "copies" and not path.startswith("mm"):
+        text += "*"
+    bar = bars.NOTIFICATIONS.get((path, *title)) if what == "notifications" else None
+    if bar is not None:
+        text += f" (≤ {bar:g} {'met' if row['median'] <= bar else '**no**'})"
+    return text
+
+
+def table_of_counts(rows):
+    """Header and lines: a test over a path each."""
+    found = {}
+    for (bench, params, _), paths in by_test(rows).items():
+        if is_count(bench):
+            what, _, test = bench.partition(" of ")
+            found.setdefault((test, params), {})[what] = paths
+    lines = []
+    for title, whats in found.items():
+        for path in dict.fromkeys(path for paths in whats.values() for path in paths):
+            cells = [count_cell(what, whats.get(what, {}), path, title) for what in COUNTS]
+            lines.append([" ".join(title), path] + cells)
+    return ["benchmark", "path", *COUNTS], lines
+
+
+def remarks(rows):
+    """What went wrong, a line each."""
+    notes = []
+    for row in rows:
+        title = f"{row['bench']} {row['params']} over {row['path']}"
+        if row.get("failed"):
+            notes.append(f"{title} failed: {row['failed']}")
+        notes += [f"{title}: a run was repeated, since it failed: {why}" for why in row.get("repeated", ())]
+    return notes
+
+
+def markdown(header, lines):
+    """A table for docs/performance.md."""
+    if not lines:
+        return ""
+    rows = [header, ["---"] * len(header), *lines]
+    return "\n".join("| " + " | ".join(row) + " |" for row in rows) + "\n"
+
+
+def plain(header, lines):
+    """The same for the terminal."""
+    rows = [[cell.replace("**", "") for cell in row] for row in [header, *lines]]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(header))]
+    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows) + "\n"
+
+
+def conditions(about):
+    """What the figures depend on, in two lines."""
+    host, others = about["host"], about.get("others_busy")
+    return [f"Host: {host['processor']}, {host['processors']} processors; lab: {about['lab']}. VMs: {about['vms']}.",
+            f"{about['reps']} runs of {about['seconds']} s for each figure, of {about['cpu_seconds']} s where the "
+            "processor time is measured, the paths by turns, all in one boot"
+            + (f"; everything else on the host took {others:g} processors meanwhile." if others is not None else ".")]
+
+
+def document(families, about, table):
+    """All tables; families are lists of rows, table is markdown() or plain()."""
+    parts = conditions(about) + [""]
+    for rows in families:
+        parts += [table(*table_of_rates(rows))]
+    counted = [line for rows in families for line in table_of_counts(rows)[1]]
+    parts += [LEGEND, ""]
+    if counted:
+        parts += [table(table_of_counts([])[0], counted), COUNTS_LEGEND, ""]
+    notes = [note for rows in families for note in remarks(rows)]
+    return "\n".join(parts + [f"- {note}" for note in notes]).rstrip() + "\n"
 
 
 def write_json(path, data):
     """Complete or not at all."""
-    os.makedirs(os.path.dirname(path), exist_ok=True)
-    with open(path + ".new", "w", encoding="utf-8") as out:
-        json.dump(data, out, indent=1)
-        out.write("\n")
-    os.replace(path + ".new", path)
+    write_text(path, json.dumps(data, indent=1) + "\n")
 
 
 def write_text(path, text):
     """The same for text."""
+    os.makedirs(os.path.dirname(path), exist_ok=True)
     with open(path + ".new", "w", encoding="utf-8") as out:
         out.write(text)
     os.replace(path + ".new", path)
