@@ -123,7 +123,7 @@ static struct link *find_live(struct topology *topology, const char *a,
 	return link && !link_stale(link) ? link : NULL;
 }
 
-/* The link between two VMs, made if there is none. Rereads @topology then. */
+/* The link between two VMs, made if there is none. */
 struct link *link_get(struct store *store, struct topology *topology,
 		      const char *a, const char *b, unsigned int *side_a,
 		      bool *created)
@@ -141,12 +141,8 @@ struct link *link_get(struct store *store, struct topology *topology,
 		return link;
 	link_create(store, topology, &front, &back);
 	*created = true;
-	topology_free(topology);
-	topology_read(store, topology);
-	link = find_live(topology, a, b, side_a);
-	if (!link)
-		die("%s or %s has just gone", a, b);
-	return link;
+	*side_a = FRONT;
+	return topology_reread(store, topology, front.domid, back.domid);
 }
 
 void die_no_link(struct store *store, const char *a, const char *b)
