@@ -206,8 +206,7 @@ void service_set(struct store *store, const struct link *link,
 	char *value;
 
 	va_start(ap, fmt);
-	if (vasprintf(&value, fmt, ap) < 0)
-		die("out of memory");
+	value = xvasprintf(fmt, ap);
 	va_end(ap);
 	store_write(store, dir, name, "%s", value);
 	free(value);

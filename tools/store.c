@@ -16,18 +16,6 @@
  */
 #define MAX_TRIES 64
 
-static char *format_path(const char *fmt, va_list ap)
-	__printf(1, 0);
-
-static char *format_path(const char *fmt, va_list ap)
-{
-	char *path;
-
-	if (vasprintf(&path, fmt, ap) < 0)
-		die("out of memory");
-	return path;
-}
-
 static void die_store(const char *doing, const char *path)
 	__noreturn;
 
@@ -127,7 +115,7 @@ char *store_read(struct store *store, const char *fmt, ...)
 	char *s;
 
 	va_start(ap, fmt);
-	path = format_path(fmt, ap);
+	path = xvasprintf(fmt, ap);
 	va_end(ap);
 	s = xs_read(store->xs, store->txn, path, &len);
 	if (!s && errno != ENOENT)
@@ -145,7 +133,7 @@ char **store_list(struct store *store, unsigned int *nr, const char *fmt, ...)
 
 	*nr = 0;
 	va_start(ap, fmt);
-	path = format_path(fmt, ap);
+	path = xvasprintf(fmt, ap);
 	va_end(ap);
 	names = xs_directory(store->xs, store->txn, path, nr);
 	if (!names) {
@@ -165,7 +153,7 @@ void store_write(struct store *store, const char *dir, const char *name,
 	char *value;
 
 	va_start(ap, fmt);
-	value = format_path(fmt, ap);
+	value = xvasprintf(fmt, ap);
 	va_end(ap);
 	if (!store->torn &&
 	    !xs_write(store->xs, store->txn, path, value, strlen(value)))
