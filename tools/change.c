@@ -145,10 +145,15 @@ struct link *link_get(struct store *store, struct topology *topology,
 	return topology_reread(store, topology, front.domid, back.domid);
 }
 
-void die_no_link(struct store *store, const char *a, const char *b)
+/* As topology_find(), but there must be one. */
+struct link *link_must_find(struct store *store, struct topology *topology,
+			    const char *a, const char *b, unsigned int *side_a)
 {
+	struct link *link = topology_find(topology, a, b, side_a);
 	struct domain domain;
 
+	if (link)
+		return link;
 	if (!domain_find(store, a, &domain))
 		die_no_domain(a);
 	if (!domain_find(store, b, &domain))
