@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "change.h"
 #include "json.h"
@@ -12,6 +14,11 @@
 #include "util.h"
 
 #define NET_TYPE "mmnet"
+
+#define MAC_SIZE sizeof("00:00:00:00:00:00")
+
+#define FNV_BASIS 0xcbf29ce484222325
+#define FNV_PRIME 0x100000001b3
 
 static bool is_net(const struct service *service)
 {
@@ -27,18 +34,62 @@ static bool net_matches(const struct request *req, const struct link *link,
 	return is_net(service);
 }
 
+/* FNV-1a, over the string and the zero behind it. */
+static uint64_t hash_string(uint64_t hash, const char *s)
+{
+	do {
+		hash = (hash ^ (unsigned char)*s) * FNV_PRIME;
+	} while (*s++);
+	return hash;
+}
+
+/*
+ * The address of an interface that was given none, and not @other. It is made
+ * of the names alone, so that it is the same after a VM was started again:
+ * domids, service ids and roles may be others then. VMs keep their addresses
+ * as long as nobody changes this.
+ */
+static const char *make_mac(char *mac, const struct domain *own,
+			    const struct domain *peer, const char *other)
+{
+	uint64_t hash;
+
+	if (!domain_has_name(own) || !domain_has_name(peer))
+		return NULL;
+	hash = hash_string(hash_string(FNV_BASIS, own->name), peer->name);
+	hash >>= 16;
+	do {
+		/* locally administered, not a group's */
+		snprintf(mac, MAC_SIZE, "%02x:%02x:%02x:%02x:%02x:%02x",
+			 (unsigned int)(hash >> 40 & 0xfc) | 0x02,
+			 (unsigned int)(hash >> 32 & 0xff),
+			 (unsigned int)(hash >> 24 & 0xff),
+			 (unsigned int)(hash >> 16 & 0xff),
+			 (unsigned int)(hash >> 8 & 0xff),
+			 (unsigned int)(hash & 0xff));
+		hash++;
+	} while (other && !strcasecmp(mac, other));
+	return mac;
+}
+
 static void write_net(struct store *store, const struct request *req,
 		      const struct link *link, unsigned int side_a,
 		      unsigned int id)
 {
 	const struct options *opt = req->opt;
+	char made[NR_SIDES][MAC_SIZE];
+	const char *mac[NR_SIDES];
 	unsigned int i, side;
 
+	memcpy(mac, opt->mac, sizeof(mac));
 	for (i = 0; i < NR_SIDES; i++) {
 		side = i ? !side_a : side_a;
-		if (opt->mac[i])
+		if (!mac[i])
+			mac[i] = make_mac(made[i], &link->end[side].domain,
+					  &link->end[!side].domain, mac[!i]);
+		if (mac[i])
 			service_set(store, link, side, id, "mac", "%s",
-				    opt->mac[i]);
+				    mac[i]);
 		if (opt->given & OPT_MTU)
 			service_set(store, link, side, id, "mtu", "%u",
 				    opt->mtu);

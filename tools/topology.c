@@ -208,7 +208,7 @@ static void end_recall_name(struct store *store, struct end *end,
 {
 	char *name;
 
-	if (strcmp(end->domain.name, "?"))
+	if (domain_has_name(&end->domain))
 		return;
 	name = store_read(store, "%s/" FIDO_XS_PEER_NAME, other->dir);
 	domain_set_name(&end->domain, name);
