@@ -65,6 +65,9 @@ static void half_read(struct store *store, const char *dir, unsigned int id,
 		}
 	}
 	half->present = half->type && *half->type;
+	if (half->present && !half->error && strlen(half->type) >= FIDO_TYPE_LEN)
+		half->error = xasprintf("no driver takes a type of more than %d characters",
+					FIDO_TYPE_LEN - 1);
 	free(names);
 }
 
