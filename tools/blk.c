@@ -84,7 +84,7 @@ static void check_sharing(const struct request *req, const struct link *link,
 	if (server->domid != server_domid ||
 	    strcmp(node_or(service, !client, "device", ""), req->device))
 		return;
-	mode = node_or(service, !client, "mode", "w");
+	mode = node_or(service, !client, "mode", "r");
 	if (req->opt->given & OPT_READ_ONLY && !strcmp(mode, "r"))
 		return;
 	die("%s:%s is in use by %s (%u): use --read-only for both, or --shared if they cope",
@@ -151,7 +151,7 @@ static void print_json(const struct link *link, const struct service *service)
 	json_object_end();
 	json_string("device", service_node(service, !side, "device"));
 	json_bool("read_only",
-		  !strcmp(node_or(service, !side, "mode", "w"), "r"));
+		  !strcmp(node_or(service, !side, "mode", "r"), "r"));
 	json_service_end();
 }
 
