@@ -6,6 +6,9 @@ requires() {
 	need_tool fidoctl
 }
 
+# Locally administered, of one interface.
+MAC='[0-9a-f][26ae](:[0-9a-f]{2}){5}'
+
 # json PYTHON-EXPRESSION ARGUMENTS...: of what fidoctl prints with --json, parsed, in j; double quotes only
 json() {
 	local expression=$1
@@ -35,7 +38,7 @@ nodes_and_permissions() {
 	assert_eq "$(node "$back"/service/0/mac)" 00:16:3e:00:00:0b
 	assert_eq "$(node "$back"/service/0/mtu)" 9000
 	assert_eq "$(node "$front"/service/0/queues)" 2
-	expect_failure in_dom0 "xenstore-read $front/service/0/mac"
+	assert_match "$(node "$front"/service/0/mac)" "^$MAC\$"
 
 	in_dom0 "fidoctl blk add a b:/dev/ram0 --read-only --serial disk-1"
 	assert_eq "$(node "$front"/service/1/role)" client
@@ -70,6 +73,41 @@ removal() {
 	in_dom0 "fidoctl link remove $domid_b a"
 	assert_eq "$(json 'len(j)' link list)" 0
 	assert_eq "$(in_dom0 'xenstore-ls -f | grep -E "(device|backend)/fido" || true')" '' 'nodes that are left'
+}
+
+# Those of the first and of the second VM, as "net show" has them.
+macs_of() {
+	json "\" \".join(dict((j[s][\"name\"], j[s][\"nodes\"][\"mac\"]) for s in (\"frontend\", \"backend\"))[n] for n in (\"$1\", \"$2\"))" net show "$1" "$2"
+}
+
+# Addresses that nobody gave: the same again, whatever the id of the service, and whichever VM is the frontend.
+addresses() {
+	local macs
+	in_dom0 'fidoctl net add a b'
+	macs=$(macs_of a b)
+	assert_match "$macs" "^$MAC $MAC\$"
+	[ "${macs% *}" != "${macs#* }" ] || fail "one address for two: $macs"
+	assert_eq "$(in_dom0 'fidoctl net list' | awk '$1 == "a" { print $3, $6 }')" "$macs" 'listed addresses'
+	in_dom0 'fidoctl net remove a b && fidoctl blk add a b:/dev/ram0 && fidoctl net add a b'
+	assert_eq "$(json 'j["id"]' net show a b)" 1
+	assert_eq "$(macs_of a b)" "$macs" 'addresses of the second time'
+	in_dom0 'fidoctl link remove a b && fidoctl net add b a'
+	assert_eq "$(json 'j["frontend"]["name"]' net show a b)" b
+	assert_eq "$(macs_of a b)" "$macs" 'addresses with the roles exchanged'
+	# the other end has the very address that would have been made: another one then
+	in_dom0 "fidoctl net remove a b && fidoctl net add a b --mac-b ${macs% *}"
+	assert_match "$(macs_of a b)" "^$MAC ${macs% *}\$"
+	[ "$(macs_of a b)" != "${macs% *} ${macs% *}" ] || fail 'one address for two'
+	in_dom0 'fidoctl link remove a b'
+}
+
+# A type that no driver takes, since it has no room in the service table.
+long_type() {
+	local front=/local/domain/$domid_a/device/fido/$domid_b
+	in_dom0 "fidoctl link add a b && xenstore-write $front/service/3/type eightish $front/service/4/type sevenis"
+	assert_match "$(json 'j["services"][0]["frontend"]["error"]' link show a b)" 'more than 7 characters'
+	assert_eq "$(json 'j["services"][1]["frontend"]["error"]' link show a b)" None
+	in_dom0 'fidoctl link remove a b'
 }
 
 # What is left of a VM that is gone is in its peer's directories alone.
@@ -140,6 +178,8 @@ run() {
 	nodes_and_permissions
 	lists_and_json
 	removal
+	addresses
+	long_type
 	stale_links
 	races
 }
