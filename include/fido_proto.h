@@ -26,42 +26,65 @@
  *     backend            = "/local/domain/B/backend/fido/F/B"    toolstack
  *     backend-id         = "B"                                   toolstack
  *     peer-name          = name of domain B, for people          toolstack
- *     state              = XenbusState, decimal; Initialising    frontend
- *                          and Closing by the toolstack, too
+ *     state              = XenbusState, decimal                  both
  *     protocol-version   = FIDO_PROTO_VERSION                    frontend
  *     root-ref           = grant reference of the root page      frontend
  *     event-channel      = unbound port for the peer             frontend
  *     features           = bits, decimal; none is defined yet    frontend
  *     service/S/type     = "mmnet", "mmblk", ...                 toolstack
- *     service/S/...      = parameters of the service             toolstack
  *     service/S/state    = "down" or "up"                        frontend
  *     service/S/error    = one line, absent if there is none     frontend
+ *     service/S/...      = parameters of the service             toolstack
+ *     service/S/...      = reports of the service                frontend
  *
  *   /local/domain/B/backend/fido/F/B/         owner B, readable by F
  *     frontend           = "/local/domain/F/device/fido/B"       toolstack
  *     frontend-id        = "F"                                   toolstack
  *     peer-name          = name of domain F, for people          toolstack
- *     online             = "0": the link is about to be removed  toolstack
- *     state              = XenbusState, decimal                  backend
+ *     online             = "0": the link is about to be removed, toolstack
+ *                          do not wait for the frontend again;
+ *                          absent before
+ *     state              = XenbusState, decimal                  both
  *     protocol-version, root-ref, features: as above             backend
- *     service/S/...      as above, this side's parameters        both
+ *     service/S/...      as above, of this side                  both
+ *
+ *   /local/domain/F/error/device/fido/B/      xenbus' own, and the same
+ *   /local/domain/B/error/backend/fido/F/B/   for the backend
+ *     error              = "ERRNO MESSAGE": why the driver gave  driver
+ *                          up; the toolstack removes it with
+ *                          the link
+ *
+ * Each state is written by the toolstack once, as Initialising, when it makes
+ * the link, and by the side's driver from then on. To have a link closed
+ * before it removes the link, the toolstack writes online = "0" and state =
+ * Closing on the backend's side.
  *
  * S is the service id, decimal, 0 <= S < FIDO_MAX_SERVICES, the same on both
  * sides: it is the index into the service table of the root page. Services
  * may be added and removed while the link is up. A side looks only at the
- * service nodes in its own directory.
+ * service nodes in its own directory. A type has 1 to FIDO_TYPE_LEN - 1
+ * characters; a service whose type is longer is ignored.
  *
- * Parameters of the services known today:
+ * Parameters and reports of the services known today; what is optional is
+ * marked by (o):
  *
- *   type   node     side    value
- *   mmnet  mac      both    MAC address of this side's interface (optional)
- *   mmnet  mtu      both    initial MTU, 68..65535 (optional)
- *   mmnet  queues   both    channels, 1..FIDO_MAX_CHANNELS, equal (optional)
- *   mmblk  role     both    "server" or "client"
- *   mmblk  device   server  path of the block device that is served
- *   mmblk  mode     server  "r" or "w"
- *   mmblk  serial   client  identity of the disk, at most 36 characters
- *   mmblk  queues   both    as above
+ *   type   node         side    value
+ *   mmnet  mac          both    MAC address of this side's interface (o): the
+ *                               driver takes a random one
+ *   mmnet  mtu          both    initial MTU, 68..65535 (o): 1500
+ *   mmnet  queues       both    channels, 1..FIDO_MAX_CHANNELS, equal (o): 1
+ *   mmnet  interface    both    report: name of the interface
+ *   mmblk  role         both    "server" or "client"
+ *   mmblk  device       server  path of the block device that is served
+ *   mmblk  mode         server  "r" or "w" (o): "r"
+ *   mmblk  bounce       server  "1": copy the data of each write, "0": never
+ *                               (o): as the device needs it
+ *   mmblk  bounce-used  server  report: which of the two it is
+ *   mmblk  serial       client  identity of the disk, at most 36 characters
+ *                               (o)
+ *   mmblk  queues       both    as for mmnet
+ *   mmblk  disk         client  report: name of the disk
+ *   mmblk  sectors      client  report: its size in units of 512 bytes
  *
  * Connecting
  * ==========

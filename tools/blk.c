@@ -7,6 +7,7 @@
 
 #include "change.h"
 #include "json.h"
+#include "list.h"
 #include "options.h"
 #include "service.h"
 #include "show.h"
@@ -15,35 +16,6 @@
 #define BLK_TYPE "mmblk"
 
 #define DEVICE_LEN 255
-
-/**
- * struct disk - a disk, as the command line names it
- * @client: the VM that uses it
- * @server: the VM that has it
- * @device: its path in the server
- */
-struct disk {
-	const char *client;
-	char *server;
-	const char *device;
-};
-
-/* SERVER:/dev/NAME; the name of a VM may contain colons, but no slash. */
-static void disk_parse(const struct options *opt, struct disk *disk)
-{
-	char *sep;
-
-	disk->client = opt->arg[0];
-	disk->server = xstrdup(opt->arg[1]);
-	sep = strstr(disk->server, ":/");
-	if (!sep || sep == disk->server)
-		die_usage("%s: name the disk as SERVER:/dev/NAME",
-			  opt->arg[1]);
-	*sep = '\0';
-	disk->device = sep + 1;
-	if (strlen(disk->device) > DEVICE_LEN || !printable(disk->device))
-		die_usage("%s: not a path of a block device", disk->device);
-}
 
 /* Which side of the link is the client? False: @service is not a disk. */
 static bool client_side(const struct service *service, unsigned int *side)
@@ -71,47 +43,36 @@ static const char *node_or(const struct service *service, unsigned int side,
 	return value ? value : otherwise;
 }
 
-static bool is_disk(const struct link *link, const struct service *service,
-		    const struct disk *disk)
+static bool disk_matches(const struct request *req, const struct link *link,
+			 const struct service *service)
 {
 	unsigned int client;
 
 	return client_side(service, &client) &&
-		domain_is_called(&link->end[client].domain, disk->client) &&
-		domain_is_called(&link->end[!client].domain, disk->server) &&
-		!strcmp(node_or(service, !client, "device", ""), disk->device);
-}
-
-static const struct service *find_disk(const struct link *link,
-				       const struct disk *disk)
-{
-	unsigned int i;
-
-	for (i = 0; i < link->nr_services; i++)
-		if (is_disk(link, &link->service[i], disk))
-			return &link->service[i];
-	return NULL;
+		domain_is_called(&link->end[client].domain, req->a) &&
+		domain_is_called(&link->end[!client].domain, req->b) &&
+		!strcmp(node_or(service, !client, "device", ""), req->device);
 }
 
 /* Only dom0's devices can be seen from here; a server reports its own. */
-static void check_device(const struct disk *disk, const struct domain *server)
+static void check_device(const char *device, const struct domain *server)
 {
 	struct stat st;
 
 	if (server->domid)
 		return;
-	if (stat(disk->device, &st))
-		die("%s: %s: name a block device of %s", disk->device,
+	if (stat(device, &st))
+		die("%s: %s: name a block device of %s", device,
 		    strerror(errno), server->name);
 	if (!S_ISBLK(st.st_mode))
-		die("%s is not a block device: name one of %s", disk->device,
+		die("%s is not a block device: name one of %s", device,
 		    server->name);
 }
 
 /* Two file systems on one disk destroy each other. */
-static void check_sharing(const struct options *opt, const struct link *link,
+static void check_sharing(const struct request *req, const struct link *link,
 			  const struct service *service,
-			  const struct disk *disk, unsigned int server_domid)
+			  unsigned int server_domid)
 {
 	const struct domain *server;
 	const char *mode;
@@ -121,43 +82,45 @@ static void check_sharing(const struct options *opt, const struct link *link,
 		return;
 	server = &link->end[!client].domain;
 	if (server->domid != server_domid ||
-	    strcmp(node_or(service, !client, "device", ""), disk->device))
+	    strcmp(node_or(service, !client, "device", ""), req->device))
 		return;
-	mode = node_or(service, !client, "mode", "w");
-	if (opt->given & OPT_READ_ONLY && !strcmp(mode, "r"))
+	mode = node_or(service, !client, "mode", "r");
+	if (req->opt->given & OPT_READ_ONLY && !strcmp(mode, "r"))
 		return;
 	die("%s:%s is in use by %s (%u): use --read-only for both, or --shared if they cope",
-	    server->name, disk->device, link->end[client].domain.name,
+	    server->name, req->device, link->end[client].domain.name,
 	    link->end[client].domain.domid);
 }
 
-static void check_all_sharing(const struct options *opt,
-			      const struct topology *topology,
-			      const struct disk *disk,
-			      unsigned int server_domid)
+static void check_disk(const struct request *req,
+		       const struct topology *topology,
+		       const struct link *link, unsigned int client)
 {
+	const struct domain *server = &link->end[!client].domain;
 	unsigned int i, j;
 
-	if (opt->given & OPT_SHARED)
+	check_device(req->device, server);
+	if (req->opt->given & OPT_SHARED)
 		return;
 	for (i = 0; i < topology->nr_links; i++) {
-		const struct link *link = &topology->link[i];
+		const struct link *other = &topology->link[i];
 
-		for (j = 0; !link_stale(link) && j < link->nr_services; j++)
-			check_sharing(opt, link, &link->service[j], disk,
-				      server_domid);
+		for (j = 0; !link_stale(other) && j < other->nr_services; j++)
+			check_sharing(req, other, &other->service[j],
+				      server->domid);
 	}
 }
 
-static void write_disk(struct store *store, const struct options *opt,
-		       const struct link *link, const struct disk *disk,
-		       unsigned int client, unsigned int id)
+static void write_disk(struct store *store, const struct request *req,
+		       const struct link *link, unsigned int client,
+		       unsigned int id)
 {
+	const struct options *opt = req->opt;
 	unsigned int side;
 
 	service_set(store, link, client, id, "role", "client");
 	service_set(store, link, !client, id, "role", "server");
-	service_set(store, link, !client, id, "device", "%s", disk->device);
+	service_set(store, link, !client, id, "device", "%s", req->device);
 	service_set(store, link, !client, id, "mode", "%s",
 		    opt->given & OPT_READ_ONLY ? "r" : "w");
 	if (opt->serial)
@@ -188,99 +151,68 @@ static void print_json(const struct link *link, const struct service *service)
 	json_object_end();
 	json_string("device", service_node(service, !side, "device"));
 	json_bool("read_only",
-		  !strcmp(node_or(service, !side, "mode", "w"), "r"));
+		  !strcmp(node_or(service, !side, "mode", "r"), "r"));
 	json_service_end();
 }
 
-static void add_once(struct store *store, const struct options *opt,
-		     const struct disk *disk, struct addition *add)
-{
-	struct topology topology;
-	unsigned int client;
-	struct link *link;
+static const struct service_kind blk_kind = {
+	.type = BLK_TYPE,
+	.matches = disk_matches,
+	.check = check_disk,
+	.write = write_disk,
+	.print_json = print_json,
+};
 
-	topology_read(store, &topology);
-	link = link_get(store, &topology, disk->client, disk->server, &client,
-			&add->link_created);
-	if (find_disk(link, disk))
-		die("%s has %s:%s already: \"fidoctl blk show\" shows it",
-		    disk->client, disk->server, disk->device);
-	check_device(disk, &link->end[!client].domain);
-	check_all_sharing(opt, &topology, disk,
-			  link->end[!client].domain.domid);
-	add->front = link->end[FRONT].domain.domid;
-	add->back = link->end[BACK].domain.domid;
-	add->id = service_add(store, link, BLK_TYPE);
-	write_disk(store, opt, link, disk, client, add->id);
-	topology_free(&topology);
+/* SERVER:/dev/NAME; the name of a VM may contain colons, but no slash. */
+static const char *take_device(char *disk)
+{
+	char *sep = strstr(disk, ":/");
+	const char *device;
+
+	if (!sep || sep == disk)
+		die_usage("%s: name the disk as SERVER:/dev/NAME", disk);
+	*sep = '\0';
+	device = sep + 1;
+	if (strlen(device) > DEVICE_LEN || !printable(device))
+		die_usage("%s: not a path of a block device", device);
+	return device;
+}
+
+static int run(const struct options *opt, int (*cmd)(const struct request *req))
+{
+	char *server = xstrdup(opt->arg[1]);
+	struct request req = {
+		.kind = &blk_kind, .opt = opt, .a = opt->arg[0], .b = server,
+		.device = take_device(server),
+	};
+	int ret;
+
+	req.what = xasprintf("disk %s:%s for %s", req.b, req.device, req.a);
+	req.exists = xasprintf("%s has %s:%s already: \"fidoctl blk show\" shows it",
+			       req.a, req.b, req.device);
+	req.missing = xasprintf("%s has no disk %s:%s: \"fidoctl blk list\" shows which there are",
+				req.a, req.b, req.device);
+	ret = cmd(&req);
+	free(req.missing);
+	free(req.exists);
+	free(req.what);
+	free(server);
+	return ret;
 }
 
 int cmd_blk_add(const struct options *opt)
 {
-	struct addition add = { .print_json = print_json };
-	struct store store;
-	struct disk disk;
-	char *what;
-
-	disk_parse(opt, &disk);
-	what = xasprintf("disk %s:%s for %s", disk.server, disk.device,
-			 disk.client);
-	add.what = what;
-	store_open(&store);
-	do {
-		store_begin(&store);
-		add_once(&store, opt, &disk, &add);
-	} while (!store_commit(&store));
-
-	service_settle(&store, opt, &add);
-	store_close(&store);
-	free(what);
-	free(disk.server);
-	return 0;
-}
-
-static struct link *must_find(struct store *store, struct topology *topology,
-			      const struct disk *disk,
-			      const struct service **service)
-{
-	struct link *link;
-	unsigned int side;
-
-	link = topology_find(topology, disk->client, disk->server, &side);
-	if (!link)
-		die_no_link(store, disk->client, disk->server);
-	*service = find_disk(link, disk);
-	if (!*service)
-		die("%s has no disk %s:%s: \"fidoctl blk list\" shows which there are",
-		    disk->client, disk->server, disk->device);
-	return link;
+	return run(opt, service_cmd_add);
 }
 
 int cmd_blk_remove(const struct options *opt)
 {
-	const struct service *service;
-	struct topology topology;
-	struct store store;
-	struct link *link;
-	struct disk disk;
-	bool done;
+	return run(opt, service_cmd_remove);
+}
 
-	disk_parse(opt, &disk);
-	store_open(&store);
-	do {
-		store_begin(&store);
-		topology_read(&store, &topology);
-		link = must_find(&store, &topology, &disk, &service);
-		service_remove(&store, link, service->id);
-		done = store_commit(&store);
-		topology_free(&topology);
-	} while (!done);
-
-	printf("disk %s:%s for %s removed\n", disk.server, disk.device,
-	       disk.client);
-	store_close(&store);
-	free(disk.server);
-	return 0;
+int cmd_blk_show(const struct options *opt)
+{
+	return run(opt, service_cmd_show);
 }
 
 static void list_row(struct table *table, const struct link *link,
@@ -300,86 +232,34 @@ static void list_row(struct table *table, const struct link *link,
 	free(problem);
 }
 
-static void list_text(const struct topology *topology, const char *vm)
+static void add_rows(struct table *table, const struct link *link)
 {
-	struct table table;
-	unsigned int i, j, client;
+	unsigned int client, i;
 
-	table_init(&table, 7);
-	table_add(&table, "CLIENT");
-	table_add(&table, "SERVER");
-	table_add(&table, "DEVICE");
-	table_add(&table, "MODE");
-	table_add(&table, "SERIAL");
-	table_add(&table, "STATE");
-	table_add(&table, "ERROR");
-	for (i = 0; i < topology->nr_links; i++) {
-		const struct link *link = &topology->link[i];
-
-		if (vm && !link_has(link, vm))
-			continue;
-		for (j = 0; j < link->nr_services; j++)
-			if (client_side(&link->service[j], &client))
-				list_row(&table, link, &link->service[j],
-					 client);
-	}
-	table_print_and_free(&table);
+	for (i = 0; i < link->nr_services; i++)
+		if (client_side(&link->service[i], &client))
+			list_row(table, link, &link->service[i], client);
 }
 
-static void list_json(const struct topology *topology, const char *vm)
+static void print_all_json(const struct link *link)
 {
-	unsigned int i, j;
+	unsigned int i;
 
-	json_array(NULL);
-	for (i = 0; i < topology->nr_links; i++) {
-		const struct link *link = &topology->link[i];
-
-		if (vm && !link_has(link, vm))
-			continue;
-		for (j = 0; j < link->nr_services; j++)
-			print_json(link, &link->service[j]);
-	}
-	json_array_end();
+	for (i = 0; i < link->nr_services; i++)
+		print_json(link, &link->service[i]);
 }
 
 int cmd_blk_list(const struct options *opt)
 {
-	const char *vm = opt->nr_args ? opt->arg[0] : NULL;
-	struct topology topology;
-	struct store store;
+	static const char * const column[] = {
+		"CLIENT", "SERVER", "DEVICE", "MODE", "SERIAL", "STATE",
+		"ERROR", NULL
+	};
+	static const struct listing listing = {
+		.column = column,
+		.add_rows = add_rows,
+		.print_json = print_all_json,
+	};
 
-	store_open(&store);
-	topology_read(&store, &topology);
-	if (opt->given & OPT_JSON)
-		list_json(&topology, vm);
-	else
-		list_text(&topology, vm);
-	topology_free(&topology);
-	store_close(&store);
-	return 0;
-}
-
-int cmd_blk_show(const struct options *opt)
-{
-	const struct service *service;
-	struct topology topology;
-	struct store store;
-	struct link *link;
-	struct disk disk;
-
-	disk_parse(opt, &disk);
-	store_open(&store);
-	topology_read(&store, &topology);
-	link = must_find(&store, &topology, &disk, &service);
-	if (opt->given & OPT_JSON) {
-		print_json(link, service);
-	} else {
-		printf("disk %s:%s for %s: %s\n", disk.server, disk.device,
-		       disk.client, service_state(link, service));
-		show_service(link, service);
-	}
-	topology_free(&topology);
-	store_close(&store);
-	free(disk.server);
-	return 0;
+	return list_links(opt, &listing);
 }

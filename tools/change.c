@@ -123,7 +123,7 @@ static struct link *find_live(struct topology *topology, const char *a,
 	return link && !link_stale(link) ? link : NULL;
 }
 
-/* The link between two VMs, made if there is none. Rereads @topology then. */
+/* The link between two VMs, made if there is none. */
 struct link *link_get(struct store *store, struct topology *topology,
 		      const char *a, const char *b, unsigned int *side_a,
 		      bool *created)
@@ -141,18 +141,19 @@ struct link *link_get(struct store *store, struct topology *topology,
 		return link;
 	link_create(store, topology, &front, &back);
 	*created = true;
-	topology_free(topology);
-	topology_read(store, topology);
-	link = find_live(topology, a, b, side_a);
-	if (!link)
-		die("%s or %s has just gone", a, b);
-	return link;
+	*side_a = FRONT;
+	return topology_reread(store, topology, front.domid, back.domid);
 }
 
-void die_no_link(struct store *store, const char *a, const char *b)
+/* As topology_find(), but there must be one. */
+struct link *link_must_find(struct store *store, struct topology *topology,
+			    const char *a, const char *b, unsigned int *side_a)
 {
+	struct link *link = topology_find(topology, a, b, side_a);
 	struct domain domain;
 
+	if (link)
+		return link;
 	if (!domain_find(store, a, &domain))
 		die_no_domain(a);
 	if (!domain_find(store, b, &domain))
@@ -210,8 +211,7 @@ void service_set(struct store *store, const struct link *link,
 	char *value;
 
 	va_start(ap, fmt);
-	if (vasprintf(&value, fmt, ap) < 0)
-		die("out of memory");
+	value = xvasprintf(fmt, ap);
 	va_end(ap);
 	store_write(store, dir, name, "%s", value);
 	free(value);

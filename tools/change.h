@@ -16,8 +16,8 @@ void link_close(struct store *store, const struct link *link);
 struct link *link_get(struct store *store, struct topology *topology,
 		      const char *a, const char *b, unsigned int *side_a,
 		      bool *created);
-void die_no_link(struct store *store, const char *a, const char *b)
-	__noreturn;
+struct link *link_must_find(struct store *store, struct topology *topology,
+			    const char *a, const char *b, unsigned int *side_a);
 
 unsigned int service_add(struct store *store, const struct link *link,
 			 const char *type);

@@ -12,6 +12,11 @@ void domain_set_name(struct domain *domain, const char *name)
 		 name && *name ? name : "?");
 }
 
+bool domain_has_name(const struct domain *domain)
+{
+	return strcmp(domain->name, "?");
+}
+
 void domain_read(struct store *store, unsigned int domid,
 		 struct domain *domain)
 {

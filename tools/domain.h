@@ -28,6 +28,7 @@ struct domain {
 };
 
 void domain_set_name(struct domain *domain, const char *name);
+bool domain_has_name(const struct domain *domain);
 void domain_read(struct store *store, unsigned int domid,
 		 struct domain *domain);
 unsigned int *domain_ids(struct store *store, unsigned int *nr);

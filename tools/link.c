@@ -5,6 +5,7 @@
 
 #include "change.h"
 #include "json.h"
+#include "list.h"
 #include "options.h"
 #include "show.h"
 #include "util.h"
@@ -29,14 +30,40 @@ static enum verdict is_connected(const struct link *link, const void *arg)
 	return link_connected(link) ? REACHED : PENDING;
 }
 
+static void read_again(struct store *store, const struct link *link,
+		       struct link *now)
+{
+	link_read(store, link->end[FRONT].domain.domid,
+		  link->end[BACK].domain.domid, now);
+}
+
+/* Unless others have put services on it meanwhile, or made it anew. */
+static bool undo(struct store *store, const struct link *link)
+{
+	struct link now;
+	bool mine;
+
+	do {
+		store_begin(store);
+		read_again(store, link, &now);
+		mine = !now.nr_services &&
+			(link_stale(&now) || link_failed(&now));
+		if (mine)
+			link_erase(store, &now);
+		link_free(&now);
+	} while (!store_commit(store));
+	return mine;
+}
+
 static void die_refused(struct store *store, const struct link *link)
 {
 	char *problem = join_problems(link, link->end[FRONT].error,
 				      link->end[BACK].error);
+	bool undone = undo(store, link);
 
-	erase(store, link);
-	die("link %s -- %s not added: %s", link->end[FRONT].domain.name,
+	die("link %s -- %s not %s: %s", link->end[FRONT].domain.name,
 	    link->end[BACK].domain.name,
+	    undone ? "added" : "connected, it stays as others use it",
 	    problem ? problem : "a VM has just gone");
 }
 
@@ -113,6 +140,20 @@ static enum verdict is_closed(const struct link *link, const void *arg)
 		PENDING : REACHED;
 }
 
+/* Of a link that somebody has removed meanwhile nothing must come back. */
+static void ask_to_close(struct store *store, const struct link *link)
+{
+	struct link now;
+
+	do {
+		store_begin(store);
+		read_again(store, link, &now);
+		if (!link_stale(&now))
+			link_close(store, &now);
+		link_free(&now);
+	} while (!store_commit(store));
+}
+
 /*
  * Asks both drivers to let go, and waits for it. Nothing is asked from an end
  * without a peer: its driver is told by the removal of the node.
@@ -126,10 +167,7 @@ static void close_in_order(struct store *store, const struct options *opt,
 
 	if (link_stale(link) || is_closed(link, NULL) == REACHED)
 		return;
-	do {
-		store_begin(store);
-		link_close(store, link);
-	} while (!store_commit(store));
+	ask_to_close(store, link);
 	if (wait_for_link(store, link, seconds, "link", is_closed, NULL) ==
 	    REACHED)
 		return;
@@ -177,9 +215,8 @@ int cmd_link_remove(const struct options *opt)
 		return remove_stale(&store);
 
 	topology_read(&store, &topology);
-	link = topology_find(&topology, opt->arg[0], opt->arg[1], &side);
-	if (!link)
-		die_no_link(&store, opt->arg[0], opt->arg[1]);
+	link = link_must_find(&store, &topology, opt->arg[0], opt->arg[1],
+			      &side);
 	if (!(opt->given & OPT_FORCE))
 		close_in_order(&store, opt, link);
 	erase_and_tell(&store, link);
@@ -230,70 +267,38 @@ static char *services_text(const struct link *link)
 	return text;
 }
 
-static void list_text(const struct topology *topology, const char *vm)
+static void add_row(struct table *table, const struct link *link)
 {
-	struct table table;
-	unsigned int i;
+	const struct end *end = link->end;
+	char *services = services_text(link), *problem;
 
-	table_init(&table, 7);
-	table_add(&table, "FRONTEND");
-	table_add(&table, "BACKEND");
-	table_add(&table, "LINK");
-	table_add(&table, "FRONTEND-STATE");
-	table_add(&table, "BACKEND-STATE");
-	table_add(&table, "SERVICES");
-	table_add(&table, "ERROR");
-	for (i = 0; i < topology->nr_links; i++) {
-		const struct link *link = &topology->link[i];
-		const struct end *end = link->end;
-		char *services, *problem;
-
-		if (vm && !link_has(link, vm))
-			continue;
-		services = services_text(link);
-		problem = join_problems(link, end[FRONT].error,
-					end[BACK].error);
-		table_add(&table, "%s (%u)", end[FRONT].domain.name,
-			  end[FRONT].domain.domid);
-		table_add(&table, "%s (%u)", end[BACK].domain.name,
-			  end[BACK].domain.domid);
-		table_add(&table, "%s", link_state(link));
-		table_add(&table, "%s", end_state(&end[FRONT]));
-		table_add(&table, "%s", end_state(&end[BACK]));
-		table_add(&table, "%s", *services ? services : "-");
-		table_add(&table, "%s", problem ? problem : "");
-		free(problem);
-		free(services);
-	}
-	table_print_and_free(&table);
-}
-
-static void list_json(const struct topology *topology, const char *vm)
-{
-	unsigned int i;
-
-	json_array(NULL);
-	for (i = 0; i < topology->nr_links; i++)
-		if (!vm || link_has(&topology->link[i], vm))
-			json_link(&topology->link[i]);
-	json_array_end();
+	problem = join_problems(link, end[FRONT].error, end[BACK].error);
+	table_add(table, "%s (%u)", end[FRONT].domain.name,
+		  end[FRONT].domain.domid);
+	table_add(table, "%s (%u)", end[BACK].domain.name,
+		  end[BACK].domain.domid);
+	table_add(table, "%s", link_state(link));
+	table_add(table, "%s", end_state(&end[FRONT]));
+	table_add(table, "%s", end_state(&end[BACK]));
+	table_add(table, "%s", *services ? services : "-");
+	table_add(table, "%s", problem ? problem : "");
+	free(problem);
+	free(services);
 }
 
 int cmd_link_list(const struct options *opt)
 {
-	const char *vm = opt->nr_args ? opt->arg[0] : NULL;
-	struct topology topology;
-	struct store store;
+	static const char * const column[] = {
+		"FRONTEND", "BACKEND", "LINK", "FRONTEND-STATE",
+		"BACKEND-STATE", "SERVICES", "ERROR", NULL
+	};
+	static const struct listing listing = {
+		.column = column,
+		.add_rows = add_row,
+		.print_json = json_link,
+	};
 
-	store_open(&store);
-	topology_read(&store, &topology);
-	if (opt->given & OPT_JSON)
-		list_json(&topology, vm);
-	else
-		list_text(&topology, vm);
-	topology_free(&topology);
-	store_close(&store);
-	return 0;
+	return list_links(opt, &listing);
 }
 
 int cmd_link_show(const struct options *opt)
@@ -305,9 +310,8 @@ int cmd_link_show(const struct options *opt)
 
 	store_open(&store);
 	topology_read(&store, &topology);
-	link = topology_find(&topology, opt->arg[0], opt->arg[1], &side);
-	if (!link)
-		die_no_link(&store, opt->arg[0], opt->arg[1]);
+	link = link_must_find(&store, &topology, opt->arg[0], opt->arg[1],
+			      &side);
 	if (opt->given & OPT_JSON)
 		json_link(link);
 	else

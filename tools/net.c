@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "change.h"
 #include "json.h"
+#include "list.h"
 #include "options.h"
 #include "service.h"
 #include "show.h"
@@ -12,32 +15,81 @@
 
 #define NET_TYPE "mmnet"
 
+#define MAC_SIZE sizeof("00:00:00:00:00:00")
+
+#define FNV_BASIS 0xcbf29ce484222325
+#define FNV_PRIME 0x100000001b3
+
 static bool is_net(const struct service *service)
 {
 	return !strcmp(service_type(service), NET_TYPE);
 }
 
-static const struct service *find_net(const struct link *link)
+/* There is at most one on a link. */
+static bool net_matches(const struct request *req, const struct link *link,
+			const struct service *service)
 {
-	unsigned int i;
-
-	for (i = 0; i < link->nr_services; i++)
-		if (is_net(&link->service[i]))
-			return &link->service[i];
-	return NULL;
+	(void)req;
+	(void)link;
+	return is_net(service);
 }
 
-static void write_net(struct store *store, const struct options *opt,
+/* FNV-1a, over the string and the zero behind it. */
+static uint64_t hash_string(uint64_t hash, const char *s)
+{
+	do {
+		hash = (hash ^ (unsigned char)*s) * FNV_PRIME;
+	} while (*s++);
+	return hash;
+}
+
+/*
+ * The address of an interface that was given none, and not @other. It is made
+ * of the names alone, so that it is the same after a VM was started again:
+ * domids, service ids and roles may be others then. VMs keep their addresses
+ * as long as nobody changes this.
+ */
+static const char *make_mac(char *mac, const struct domain *own,
+			    const struct domain *peer, const char *other)
+{
+	uint64_t hash;
+
+	if (!domain_has_name(own) || !domain_has_name(peer))
+		return NULL;
+	hash = hash_string(hash_string(FNV_BASIS, own->name), peer->name);
+	hash >>= 16;
+	do {
+		/* locally administered, not a group's */
+		snprintf(mac, MAC_SIZE, "%02x:%02x:%02x:%02x:%02x:%02x",
+			 (unsigned int)(hash >> 40 & 0xfc) | 0x02,
+			 (unsigned int)(hash >> 32 & 0xff),
+			 (unsigned int)(hash >> 24 & 0xff),
+			 (unsigned int)(hash >> 16 & 0xff),
+			 (unsigned int)(hash >> 8 & 0xff),
+			 (unsigned int)(hash & 0xff));
+		hash++;
+	} while (other && !strcasecmp(mac, other));
+	return mac;
+}
+
+static void write_net(struct store *store, const struct request *req,
 		      const struct link *link, unsigned int side_a,
 		      unsigned int id)
 {
+	const struct options *opt = req->opt;
+	char made[NR_SIDES][MAC_SIZE];
+	const char *mac[NR_SIDES];
 	unsigned int i, side;
 
+	memcpy(mac, opt->mac, sizeof(mac));
 	for (i = 0; i < NR_SIDES; i++) {
 		side = i ? !side_a : side_a;
-		if (opt->mac[i])
+		if (!mac[i])
+			mac[i] = make_mac(made[i], &link->end[side].domain,
+					  &link->end[!side].domain, mac[!i]);
+		if (mac[i])
 			service_set(store, link, side, id, "mac", "%s",
-				    opt->mac[i]);
+				    mac[i]);
 		if (opt->given & OPT_MTU)
 			service_set(store, link, side, id, "mtu", "%u",
 				    opt->mtu);
@@ -53,79 +105,46 @@ static void print_json(const struct link *link, const struct service *service)
 	json_service_end();
 }
 
-int cmd_net_add(const struct options *opt)
+static const struct service_kind net_kind = {
+	.type = NET_TYPE,
+	.matches = net_matches,
+	.write = write_net,
+	.print_json = print_json,
+};
+
+static int run(const struct options *opt, int (*cmd)(const struct request *req))
 {
 	const char *a = opt->arg[0], *b = opt->arg[1];
-	char *what = xasprintf("network %s -- %s", a, b);
-	struct addition add = { .what = what, .print_json = print_json };
-	struct topology topology;
-	struct store store;
-	struct link *link;
-	unsigned int side_a;
-	bool done;
+	struct request req = {
+		.kind = &net_kind, .opt = opt, .a = a, .b = b,
+	};
+	int ret;
 
-	store_open(&store);
-	do {
-		store_begin(&store);
-		topology_read(&store, &topology);
-		link = link_get(&store, &topology, a, b, &side_a,
-				&add.link_created);
-		if (find_net(link))
-			die("%s and %s have a network already: \"fidoctl net show\" shows it",
-			    a, b);
-		add.front = link->end[FRONT].domain.domid;
-		add.back = link->end[BACK].domain.domid;
-		add.id = service_add(&store, link, NET_TYPE);
-		write_net(&store, opt, link, side_a, add.id);
-		done = store_commit(&store);
-		topology_free(&topology);
-	} while (!done);
-
-	service_settle(&store, opt, &add);
-	store_close(&store);
-	free(what);
-	return 0;
+	req.what = xasprintf("network %s -- %s", a, b);
+	req.exists = xasprintf("%s and %s have a network already: \"fidoctl net show\" shows it",
+			       a, b);
+	req.missing = xasprintf("%s and %s have no network: \"fidoctl net add\" makes one",
+				a, b);
+	ret = cmd(&req);
+	free(req.missing);
+	free(req.exists);
+	free(req.what);
+	return ret;
 }
 
-static struct link *must_find(struct store *store, struct topology *topology,
-			      const struct options *opt,
-			      const struct service **net)
+int cmd_net_add(const struct options *opt)
 {
-	const char *a = opt->arg[0], *b = opt->arg[1];
-	struct link *link;
-	unsigned int side;
-
-	link = topology_find(topology, a, b, &side);
-	if (!link)
-		die_no_link(store, a, b);
-	*net = find_net(link);
-	if (!*net)
-		die("%s and %s have no network: \"fidoctl net add\" makes one",
-		    a, b);
-	return link;
+	return run(opt, service_cmd_add);
 }
 
 int cmd_net_remove(const struct options *opt)
 {
-	const struct service *net;
-	struct topology topology;
-	struct store store;
-	struct link *link;
-	bool done;
+	return run(opt, service_cmd_remove);
+}
 
-	store_open(&store);
-	do {
-		store_begin(&store);
-		topology_read(&store, &topology);
-		link = must_find(&store, &topology, opt, &net);
-		service_remove(&store, link, net->id);
-		done = store_commit(&store);
-		topology_free(&topology);
-	} while (!done);
-
-	printf("network %s -- %s removed\n", opt->arg[0], opt->arg[1]);
-	store_close(&store);
-	return 0;
+int cmd_net_show(const struct options *opt)
+{
+	return run(opt, service_cmd_show);
 }
 
 static void list_row(struct table *table, const struct link *link,
@@ -146,82 +165,34 @@ static void list_row(struct table *table, const struct link *link,
 	free(problem);
 }
 
-static void list_text(const struct topology *topology, const char *vm)
+static void add_rows(struct table *table, const struct link *link)
 {
-	struct table table;
-	unsigned int i, j;
+	unsigned int i;
 
-	table_init(&table, 6);
-	table_add(&table, "VM");
-	table_add(&table, "MAC");
-	table_add(&table, "VM");
-	table_add(&table, "MAC");
-	table_add(&table, "STATE");
-	table_add(&table, "ERROR");
-	for (i = 0; i < topology->nr_links; i++) {
-		const struct link *link = &topology->link[i];
-
-		if (vm && !link_has(link, vm))
-			continue;
-		for (j = 0; j < link->nr_services; j++)
-			if (is_net(&link->service[j]))
-				list_row(&table, link, &link->service[j]);
-	}
-	table_print_and_free(&table);
+	for (i = 0; i < link->nr_services; i++)
+		if (is_net(&link->service[i]))
+			list_row(table, link, &link->service[i]);
 }
 
-static void list_json(const struct topology *topology, const char *vm)
+static void print_all_json(const struct link *link)
 {
-	unsigned int i, j;
+	unsigned int i;
 
-	json_array(NULL);
-	for (i = 0; i < topology->nr_links; i++) {
-		const struct link *link = &topology->link[i];
-
-		if (vm && !link_has(link, vm))
-			continue;
-		for (j = 0; j < link->nr_services; j++)
-			if (is_net(&link->service[j]))
-				print_json(link, &link->service[j]);
-	}
-	json_array_end();
+	for (i = 0; i < link->nr_services; i++)
+		if (is_net(&link->service[i]))
+			print_json(link, &link->service[i]);
 }
 
 int cmd_net_list(const struct options *opt)
 {
-	const char *vm = opt->nr_args ? opt->arg[0] : NULL;
-	struct topology topology;
-	struct store store;
+	static const char * const column[] = {
+		"VM", "MAC", "VM", "MAC", "STATE", "ERROR", NULL
+	};
+	static const struct listing listing = {
+		.column = column,
+		.add_rows = add_rows,
+		.print_json = print_all_json,
+	};
 
-	store_open(&store);
-	topology_read(&store, &topology);
-	if (opt->given & OPT_JSON)
-		list_json(&topology, vm);
-	else
-		list_text(&topology, vm);
-	topology_free(&topology);
-	store_close(&store);
-	return 0;
-}
-
-int cmd_net_show(const struct options *opt)
-{
-	const struct service *net;
-	struct topology topology;
-	struct store store;
-	struct link *link;
-
-	store_open(&store);
-	topology_read(&store, &topology);
-	link = must_find(&store, &topology, opt, &net);
-	if (opt->given & OPT_JSON) {
-		print_json(link, net);
-	} else {
-		printf("network %s -- %s: %s\n", opt->arg[0], opt->arg[1],
-		       service_state(link, net));
-		show_service(link, net);
-	}
-	topology_free(&topology);
-	store_close(&store);
-	return 0;
+	return list_links(opt, &listing);
 }

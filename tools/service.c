@@ -11,20 +11,61 @@
 /* How long a live pair of drivers may take to come up or to complain. */
 #define ANSWER_SECONDS 5
 
-static const struct service *find_id(const struct link *link, unsigned int id)
+/**
+ * struct addition - a service whose nodes have just been written
+ * @req: what was asked for
+ * @front: domid of the link's frontend
+ * @back: domid of its backend
+ * @id: service id
+ * @link_created: the link was made for it
+ */
+struct addition {
+	const struct request *req;
+	unsigned int front;
+	unsigned int back;
+	unsigned int id;
+	bool link_created;
+};
+
+static const struct service *find_requested(const struct request *req,
+					    const struct link *link)
 {
 	unsigned int i;
 
 	for (i = 0; i < link->nr_services; i++)
-		if (link->service[i].id == id)
+		if (req->kind->matches(req, link, &link->service[i]))
 			return &link->service[i];
 	return NULL;
 }
 
+static struct link *must_find(struct store *store, struct topology *topology,
+			      const struct request *req,
+			      const struct service **service)
+{
+	struct link *link;
+	unsigned int side;
+
+	link = link_must_find(store, topology, req->a, req->b, &side);
+	*service = find_requested(req, link);
+	if (!*service)
+		die("%s", req->missing);
+	return link;
+}
+
+/* Add */
+
+/* What was added; somebody else may have put another under its id since. */
+static const struct service *find_added(const struct link *link,
+					const struct addition *add)
+{
+	const struct service *service = find_requested(add->req, link);
+
+	return service && service->id == add->id ? service : NULL;
+}
+
 static enum verdict is_up(const struct link *link, const void *arg)
 {
-	const unsigned int *id = arg;
-	const struct service *service = find_id(link, *id);
+	const struct service *service = find_added(link, arg);
 
 	if (!service || link_stale(link) || link_failed(link))
 		return FAILED;
@@ -35,21 +76,32 @@ static enum verdict is_up(const struct link *link, const void *arg)
 	return PENDING;
 }
 
-static void undo(struct store *store, struct link *link,
-		 const struct addition *add)
+/*
+ * Others may have removed the service meanwhile, even made the link anew, or
+ * may use the link.
+ */
+static void undo(struct store *store, const struct addition *add)
 {
+	const struct service *service;
+	struct link link;
+
 	do {
 		store_begin(store);
-		service_remove(store, link, add->id);
-		if (add->link_created)
-			link_erase(store, link);
+		link_read(store, add->front, add->back, &link);
+		service = find_added(&link, add);
+		if (service)
+			service_remove(store, &link, add->id);
+		if (service && add->link_created && link.nr_services == 1)
+			link_erase(store, &link);
+		link_free(&link);
 	} while (!store_commit(store));
 }
 
-static void die_refused(struct store *store, struct link *link,
+static void die_refused(struct store *store, const struct link *link,
 			const struct addition *add)
 {
-	const struct service *service = find_id(link, add->id);
+	const struct service *service = find_added(link, add);
+	const char *otherwise = "a VM or the link has just gone";
 	char *problem = NULL;
 
 	if (service)
@@ -57,9 +109,10 @@ static void die_refused(struct store *store, struct link *link,
 	if (!problem)
 		problem = join_problems(link, link->end[FRONT].error,
 					link->end[BACK].error);
-	undo(store, link, add);
-	die("%s not added: %s", add->what,
-	    problem ? problem : "a VM or the link has just gone");
+	if (!service && !link_stale(link))
+		otherwise = "it has just been removed again";
+	undo(store, add);
+	die("%s not added: %s", add->req->what, problem ? problem : otherwise);
 }
 
 static const char *half_state(const struct service *service, unsigned int side)
@@ -70,33 +123,34 @@ static const char *half_state(const struct service *service, unsigned int side)
 static void die_not_up(const struct link *link, const struct addition *add,
 		       unsigned int seconds)
 {
-	const struct service *service = find_id(link, add->id);
+	const struct service *service = find_added(link, add);
 	const struct end *front = &link->end[FRONT];
 	const struct end *back = &link->end[BACK];
+	const char *what = add->req->what;
 
 	if (!link_connected(link))
 		die("%s is not up after %u s, it stays: %s is %s, %s is %s: %s",
-		    add->what, seconds, front->domain.name, end_state(front),
+		    what, seconds, front->domain.name, end_state(front),
 		    back->domain.name, end_state(back), link_hint(link));
 	die("%s is not up after %u s, it stays: %s is %s, %s is %s: is its module loaded in both?",
-	    add->what, seconds, front->domain.name, half_state(service, FRONT),
+	    what, seconds, front->domain.name, half_state(service, FRONT),
 	    back->domain.name, half_state(service, BACK));
 }
 
-static void report(const struct options *opt, const struct link *link,
-		   const struct addition *add, bool up)
+static void report(const struct link *link, const struct addition *add,
+		   bool up)
 {
-	const struct service *service = find_id(link, add->id);
+	const struct service *service = find_added(link, add);
 
-	if (opt->given & OPT_JSON) {
+	if (add->req->opt->given & OPT_JSON) {
 		if (service)
-			add->print_json(link, service);
+			add->req->kind->print_json(link, service);
 		return;
 	}
 	if (add->link_created)
 		printf("link %s -- %s added\n", link->end[FRONT].domain.name,
 		       link->end[BACK].domain.name);
-	printf("%s added, %s\n", add->what, up ? "up" : "not up yet");
+	printf("%s added, %s\n", add->req->what, up ? "up" : "not up yet");
 }
 
 /*
@@ -104,9 +158,9 @@ static void report(const struct options *opt, const struct link *link,
  * addition. Unless --wait says otherwise, silence is none: a module may be
  * loaded later. A link that is not connected has nobody who could answer.
  */
-int service_settle(struct store *store, const struct options *opt,
-		   const struct addition *add)
+static void settle(struct store *store, const struct addition *add)
 {
+	const struct options *opt = add->req->opt;
 	enum verdict verdict = PENDING;
 	unsigned int seconds;
 	struct link link;
@@ -117,13 +171,91 @@ int service_settle(struct store *store, const struct options *opt,
 	else
 		seconds = link_connected(&link) ? ANSWER_SECONDS : 0;
 	if (seconds)
-		verdict = wait_for_link(store, &link, seconds, add->what,
-					is_up, &add->id);
+		verdict = wait_for_link(store, &link, seconds, add->req->what,
+					is_up, add);
 	if (verdict == FAILED)
 		die_refused(store, &link, add);
 	if (verdict == PENDING && opt->given & OPT_WAIT && seconds)
 		die_not_up(&link, add, seconds);
-	report(opt, &link, add, verdict == REACHED);
+	report(&link, add, verdict == REACHED);
 	link_free(&link);
+}
+
+static void add_once(struct store *store, struct addition *add)
+{
+	const struct request *req = add->req;
+	struct topology topology;
+	unsigned int side_a;
+	struct link *link;
+
+	topology_read(store, &topology);
+	link = link_get(store, &topology, req->a, req->b, &side_a,
+			&add->link_created);
+	if (find_requested(req, link))
+		die("%s", req->exists);
+	if (req->kind->check)
+		req->kind->check(req, &topology, link, side_a);
+	add->front = link->end[FRONT].domain.domid;
+	add->back = link->end[BACK].domain.domid;
+	add->id = service_add(store, link, req->kind->type);
+	req->kind->write(store, req, link, side_a, add->id);
+	topology_free(&topology);
+}
+
+int service_cmd_add(const struct request *req)
+{
+	struct addition add = { .req = req };
+	struct store store;
+
+	store_open(&store);
+	do {
+		store_begin(&store);
+		add_once(&store, &add);
+	} while (!store_commit(&store));
+	settle(&store, &add);
+	store_close(&store);
+	return 0;
+}
+
+/* Remove and show */
+
+int service_cmd_remove(const struct request *req)
+{
+	const struct service *service;
+	struct topology topology;
+	struct store store;
+	struct link *link;
+
+	store_open(&store);
+	do {
+		store_begin(&store);
+		topology_read(&store, &topology);
+		link = must_find(&store, &topology, req, &service);
+		service_remove(&store, link, service->id);
+		topology_free(&topology);
+	} while (!store_commit(&store));
+	printf("%s removed\n", req->what);
+	store_close(&store);
+	return 0;
+}
+
+int service_cmd_show(const struct request *req)
+{
+	const struct service *service;
+	struct topology topology;
+	struct store store;
+	struct link *link;
+
+	store_open(&store);
+	topology_read(&store, &topology);
+	link = must_find(&store, &topology, req, &service);
+	if (req->opt->given & OPT_JSON) {
+		req->kind->print_json(link, service);
+	} else {
+		printf("%s: %s\n", req->what, service_state(link, service));
+		show_service(link, service);
+	}
+	topology_free(&topology);
+	store_close(&store);
 	return 0;
 }

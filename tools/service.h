@@ -8,28 +8,54 @@
 #include "options.h"
 #include "topology.h"
 
-typedef void (*print_service_fn)(const struct link *link,
-				 const struct service *service);
+struct request;
 
 /**
- * struct addition - a service whose nodes have just been written
- * @front: domid of the link's frontend
- * @back: domid of its backend
- * @id: service id
- * @link_created: the link was made for it
- * @what: what it is, for messages
+ * struct service_kind - a type of service, as the commands see it
+ * @type: as in xenstore
+ * @matches: is this the service that was named?
+ * @check: dies if it must not be added; or NULL
+ * @write: writes its parameters; @side_a is the side of the first VM
  * @print_json: prints it for --json
  */
-struct addition {
-	unsigned int front;
-	unsigned int back;
-	unsigned int id;
-	bool link_created;
-	const char *what;
-	print_service_fn print_json;
+struct service_kind {
+	const char *type;
+	bool (*matches)(const struct request *req, const struct link *link,
+			const struct service *service);
+	void (*check)(const struct request *req,
+		      const struct topology *topology, const struct link *link,
+		      unsigned int side_a);
+	void (*write)(struct store *store, const struct request *req,
+		      const struct link *link, unsigned int side_a,
+		      unsigned int id);
+	void (*print_json)(const struct link *link,
+			   const struct service *service);
 };
 
-int service_settle(struct store *store, const struct options *opt,
-		   const struct addition *add);
+/**
+ * struct request - a service, as the command line names it
+ * @kind: its type
+ * @opt: the command line
+ * @a: the first VM
+ * @b: the second VM
+ * @device: for a disk: its path in the second VM
+ * @what: for messages: what it is
+ * @exists: for messages: that it is there already
+ * @missing: for messages: that there is none
+ */
+struct request {
+	const struct service_kind *kind;
+	const struct options *opt;
+	const char *a;
+	const char *b;
+	const char *device;
+	char *what;
+	char *exists;
+	char *missing;
+};
+
+int service_cmd_add(const struct request *req);
+int service_cmd_remove(const struct request *req);
+int service_cmd_show(const struct request *req);
 
 #endif /* FIDOCTL_SERVICE_H */

@@ -16,18 +16,6 @@
  */
 #define MAX_TRIES 64
 
-static char *format_path(const char *fmt, va_list ap)
-	__printf(1, 0);
-
-static char *format_path(const char *fmt, va_list ap)
-{
-	char *path;
-
-	if (vasprintf(&path, fmt, ap) < 0)
-		die("out of memory");
-	return path;
-}
-
 static void die_store(const char *doing, const char *path)
 	__noreturn;
 
@@ -47,6 +35,20 @@ static void die_store(const char *doing, const char *path)
 	default:
 		die("%s %s: %s", doing, path, strerror(errno));
 	}
+}
+
+/*
+ * xenstored takes a node into a transaction when it is first touched there, not
+ * when the transaction begins: what a transaction sees of different moments
+ * need not fit together, and orders fail that never would otherwise. Such a
+ * transaction cannot be committed anyway. It goes on without writing, so that
+ * its caller gets to the commit, which has it done again.
+ */
+static void give_up(struct store *store, const char *doing, const char *path)
+{
+	if (store->txn == XBT_NULL || (errno != EINVAL && errno != EIO))
+		die_store(doing, path);
+	store->torn = true;
 }
 
 void store_open(struct store *store)
@@ -70,19 +72,26 @@ void store_close(struct store *store)
 
 void store_begin(struct store *store)
 {
+	store->torn = false;
 	store->txn = xs_transaction_start(store->xs);
 	if (store->txn == XBT_NULL)
 		die_store("starting", "a transaction");
 }
 
-/* False: somebody else changed the same nodes, do all of it again. */
+/*
+ * False: somebody else changed the same nodes, do all of it again. ENOMEM can
+ * mean that, too: xenstored counts how many nodes the VMs would have left
+ * before it looks whether what the transaction removes is still there.
+ */
 bool store_commit(struct store *store)
 {
-	bool done = xs_transaction_end(store->xs, store->txn, false);
+	bool done = xs_transaction_end(store->xs, store->txn, store->torn);
 
 	store->txn = XBT_NULL;
-	if (!done && errno != EAGAIN)
+	if (!done && errno != EAGAIN && errno != ENOMEM)
 		die_store("committing", "a transaction");
+	if (store->torn)
+		done = false;
 	if (done)
 		store->tries = 0;
 	else if (++store->tries == MAX_TRIES)
@@ -91,10 +100,10 @@ bool store_commit(struct store *store)
 	return done;
 }
 
-void store_abort(struct store *store)
+/* Two nodes were read that cannot have been there at the same time. */
+void store_tear(struct store *store)
 {
-	xs_transaction_end(store->xs, store->txn, true);
-	store->txn = XBT_NULL;
+	store->torn = store->txn != XBT_NULL;
 }
 
 /* NULL if there is no such node; else to be freed. */
@@ -106,7 +115,7 @@ char *store_read(struct store *store, const char *fmt, ...)
 	char *s;
 
 	va_start(ap, fmt);
-	path = format_path(fmt, ap);
+	path = xvasprintf(fmt, ap);
 	va_end(ap);
 	s = xs_read(store->xs, store->txn, path, &len);
 	if (!s && errno != ENOENT)
@@ -124,7 +133,7 @@ char **store_list(struct store *store, unsigned int *nr, const char *fmt, ...)
 
 	*nr = 0;
 	va_start(ap, fmt);
-	path = format_path(fmt, ap);
+	path = xvasprintf(fmt, ap);
 	va_end(ap);
 	names = xs_directory(store->xs, store->txn, path, nr);
 	if (!names) {
@@ -144,10 +153,11 @@ void store_write(struct store *store, const char *dir, const char *name,
 	char *value;
 
 	va_start(ap, fmt);
-	value = format_path(fmt, ap);
+	value = xvasprintf(fmt, ap);
 	va_end(ap);
-	if (!xs_write(store->xs, store->txn, path, value, strlen(value)))
-		die_store("writing", path);
+	if (!store->torn &&
+	    !xs_write(store->xs, store->txn, path, value, strlen(value)))
+		give_up(store, "writing", path);
 	free(value);
 	free(path);
 }
@@ -161,17 +171,38 @@ void store_mkdir(struct store *store, const char *dir, unsigned int owner,
 		{ .id = reader, .perms = XS_PERM_READ },
 	};
 
-	if (!xs_mkdir(store->xs, store->txn, dir))
-		die_store("making", dir);
-	if (!xs_set_permissions(store->xs, store->txn, dir, perms,
-				ARRAY_SIZE(perms)))
-		die_store("setting the permissions of", dir);
+	if (!store->torn && !xs_mkdir(store->xs, store->txn, dir))
+		give_up(store, "making", dir);
+	if (!store->torn && !xs_set_permissions(store->xs, store->txn, dir,
+						perms, ARRAY_SIZE(perms)))
+		give_up(store, "setting the permissions of", dir);
 }
 
+/* Does the node above know of this one? */
+static bool is_listed(struct store *store, const char *path)
+{
+	const char *name = strrchr(path, '/');
+	unsigned int nr, i;
+	char **names;
+
+	names = store_list(store, &nr, "%.*s", (int)(name - path), path);
+	for (i = 0; i < nr && strcmp(names[i], name + 1); i++)
+		;
+	free(names);
+	return i < nr;
+}
+
+/*
+ * A node that somebody has just made is there for a transaction that has read
+ * the node above before, but not listed. To have it removed then is an error,
+ * and one that xenstored takes for a damage of its tree.
+ */
 void store_remove(struct store *store, const char *path)
 {
+	if (store->torn || !is_listed(store, path))
+		return;
 	if (!xs_rm(store->xs, store->txn, path) && errno != ENOENT)
-		die_store("removing", path);
+		give_up(store, "removing", path);
 }
 
 void store_remove_if_empty(struct store *store, const char *path)

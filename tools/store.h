@@ -15,11 +15,13 @@
  * @xs: libxenstore's handle
  * @txn: the transaction that all access belongs to, or XBT_NULL
  * @tries: how often it had to be started
+ * @torn: it has seen what does not fit together, and will not be committed
  */
 struct store {
 	struct xs_handle *xs;
 	xs_transaction_t txn;
 	unsigned int tries;
+	bool torn;
 };
 
 void store_open(struct store *store);
@@ -27,7 +29,7 @@ void store_close(struct store *store);
 
 void store_begin(struct store *store);
 bool store_commit(struct store *store);
-void store_abort(struct store *store);
+void store_tear(struct store *store);
 
 char *store_read(struct store *store, const char *fmt, ...)
 	__printf(2, 3);

@@ -18,13 +18,10 @@ void table_add(struct table *table, const char *fmt, ...)
 {
 	va_list ap;
 	char *text;
-	int len;
 
 	va_start(ap, fmt);
-	len = vasprintf(&text, fmt, ap);
+	text = xvasprintf(fmt, ap);
 	va_end(ap);
-	if (len < 0)
-		die("out of memory");
 	make_printable(text);
 	table->cell = xgrow(table->cell, table->nr_cells, sizeof(char *));
 	table->cell[table->nr_cells++] = text;

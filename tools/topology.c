@@ -49,9 +49,9 @@ static void half_read(struct store *store, const char *dir, unsigned int id,
 	for (i = 0; i < nr; i++) {
 		value = store_read(store, "%s/" FIDO_XS_SERVICE "/%u/%s", dir,
 				   id, names[i]);
-		if (!value)
-			continue;
-		if (!strcmp(names[i], FIDO_XS_SERVICE_STATE)) {
+		if (!value) {
+			store_tear(store);
+		} else if (!strcmp(names[i], FIDO_XS_SERVICE_STATE)) {
 			half->up = !strcmp(value, "up");
 			free(value);
 		} else if (!strcmp(names[i], FIDO_XS_SERVICE_TYPE)) {
@@ -65,6 +65,9 @@ static void half_read(struct store *store, const char *dir, unsigned int id,
 		}
 	}
 	half->present = half->type && *half->type;
+	if (half->present && !half->error && strlen(half->type) >= FIDO_TYPE_LEN)
+		half->error = xasprintf("no driver takes a type of more than %d characters",
+					FIDO_TYPE_LEN - 1);
 	free(names);
 }
 
@@ -208,7 +211,7 @@ static void end_recall_name(struct store *store, struct end *end,
 {
 	char *name;
 
-	if (strcmp(end->domain.name, "?"))
+	if (domain_has_name(&end->domain))
 		return;
 	name = store_read(store, "%s/" FIDO_XS_PEER_NAME, other->dir);
 	domain_set_name(&end->domain, name);
@@ -361,16 +364,23 @@ bool link_joins(const struct link *link, const char *a, const char *b,
 
 /* Topology */
 
-static bool topology_has(const struct topology *topology, unsigned int front,
-			 unsigned int back)
+static struct link *topology_get(struct topology *topology, unsigned int front,
+				 unsigned int back)
 {
 	unsigned int i;
 
 	for (i = 0; i < topology->nr_links; i++)
 		if (topology->link[i].end[FRONT].domain.domid == front &&
 		    topology->link[i].end[BACK].domain.domid == back)
-			return true;
-	return false;
+			return &topology->link[i];
+	return NULL;
+}
+
+static struct link *topology_append(struct topology *topology)
+{
+	topology->link = xgrow(topology->link, topology->nr_links,
+			       sizeof(*topology->link));
+	return &topology->link[topology->nr_links++];
 }
 
 static void topology_add(struct store *store, struct topology *topology,
@@ -378,16 +388,27 @@ static void topology_add(struct store *store, struct topology *topology,
 {
 	struct link link;
 
-	if (topology_has(topology, front, back))
+	if (topology_get(topology, front, back))
 		return;
 	link_read(store, front, back, &link);
-	if (!link_exists(&link)) {
+	if (link_exists(&link))
+		*topology_append(topology) = link;
+	else
 		link_free(&link);
-		return;
-	}
-	topology->link = xgrow(topology->link, topology->nr_links,
-			       sizeof(*topology->link));
-	topology->link[topology->nr_links++] = link;
+}
+
+/* One link anew, after it was made or changed. */
+struct link *topology_reread(struct store *store, struct topology *topology,
+			     unsigned int front, unsigned int back)
+{
+	struct link *link = topology_get(topology, front, back);
+
+	if (link)
+		link_free(link);
+	else
+		link = topology_append(topology);
+	link_read(store, front, back, link);
+	return link;
 }
 
 static void add_frontends(struct store *store, struct topology *topology,

@@ -127,6 +127,8 @@ const char *service_node(const struct service *service, unsigned int side,
 			 const char *name);
 
 void topology_read(struct store *store, struct topology *topology);
+struct link *topology_reread(struct store *store, struct topology *topology,
+			     unsigned int front, unsigned int back);
 void topology_free(struct topology *topology);
 struct link *topology_find(struct topology *topology, const char *a,
 			   const char *b, unsigned int *side_a);

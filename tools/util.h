@@ -5,6 +5,7 @@
 #ifndef FIDOCTL_UTIL_H
 #define FIDOCTL_UTIL_H
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -29,6 +30,8 @@ void *xcalloc(size_t n, size_t size)
 void *xgrow(void *array, size_t n, size_t size)
 	__attribute__((returns_nonnull));
 char *xstrdup(const char *s) __attribute__((returns_nonnull));
+char *xvasprintf(const char *fmt, va_list ap)
+	__attribute__((returns_nonnull)) __printf(1, 0);
 char *xasprintf(const char *fmt, ...)
 	__attribute__((returns_nonnull)) __printf(1, 2);
 

@@ -1,10 +1,13 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 # DESCRIPTION: what fidoctl writes, lists and removes: nodes, permissions, JSON, stale links, races; no driver involved
-# TIMEOUT: 240
+# TIMEOUT: 400
 requires() {
 	need_tool fidoctl
 }
+
+# Locally administered, of one interface.
+MAC='[0-9a-f][26ae](:[0-9a-f]{2}){5}'
 
 # json PYTHON-EXPRESSION ARGUMENTS...: of what fidoctl prints with --json, parsed, in j; double quotes only
 json() {
@@ -35,7 +38,7 @@ nodes_and_permissions() {
 	assert_eq "$(node "$back"/service/0/mac)" 00:16:3e:00:00:0b
 	assert_eq "$(node "$back"/service/0/mtu)" 9000
 	assert_eq "$(node "$front"/service/0/queues)" 2
-	expect_failure in_dom0 "xenstore-read $front/service/0/mac"
+	assert_match "$(node "$front"/service/0/mac)" "^$MAC\$"
 
 	in_dom0 "fidoctl blk add a b:/dev/ram0 --read-only --serial disk-1"
 	assert_eq "$(node "$front"/service/1/role)" client
@@ -72,6 +75,41 @@ removal() {
 	assert_eq "$(in_dom0 'xenstore-ls -f | grep -E "(device|backend)/fido" || true')" '' 'nodes that are left'
 }
 
+# Those of the first and of the second VM, as "net show" has them.
+macs_of() {
+	json "\" \".join(dict((j[s][\"name\"], j[s][\"nodes\"][\"mac\"]) for s in (\"frontend\", \"backend\"))[n] for n in (\"$1\", \"$2\"))" net show "$1" "$2"
+}
+
+# Addresses that nobody gave: the same again, whatever the id of the service, and whichever VM is the frontend.
+addresses() {
+	local macs
+	in_dom0 'fidoctl net add a b'
+	macs=$(macs_of a b)
+	assert_match "$macs" "^$MAC $MAC\$"
+	[ "${macs% *}" != "${macs#* }" ] || fail "one address for two: $macs"
+	assert_eq "$(in_dom0 'fidoctl net list' | awk '$1 == "a" { print $3, $6 }')" "$macs" 'listed addresses'
+	in_dom0 'fidoctl net remove a b && fidoctl blk add a b:/dev/ram0 && fidoctl net add a b'
+	assert_eq "$(json 'j["id"]' net show a b)" 1
+	assert_eq "$(macs_of a b)" "$macs" 'addresses of the second time'
+	in_dom0 'fidoctl link remove a b && fidoctl net add b a'
+	assert_eq "$(json 'j["frontend"]["name"]' net show a b)" b
+	assert_eq "$(macs_of a b)" "$macs" 'addresses with the roles exchanged'
+	# the other end has the very address that would have been made: another one then
+	in_dom0 "fidoctl net remove a b && fidoctl net add a b --mac-b ${macs% *}"
+	assert_match "$(macs_of a b)" "^$MAC ${macs% *}\$"
+	[ "$(macs_of a b)" != "${macs% *} ${macs% *}" ] || fail 'one address for two'
+	in_dom0 'fidoctl link remove a b'
+}
+
+# A type that no driver takes, since it has no room in the service table.
+long_type() {
+	local front=/local/domain/$domid_a/device/fido/$domid_b
+	in_dom0 "fidoctl link add a b && xenstore-write $front/service/3/type eightish $front/service/4/type sevenis"
+	assert_match "$(json 'j["services"][0]["frontend"]["error"]' link show a b)" 'more than 7 characters'
+	assert_eq "$(json 'j["services"][1]["frontend"]["error"]' link show a b)" None
+	in_dom0 'fidoctl link remove a b'
+}
+
 # What is left of a VM that is gone is in its peer's directories alone.
 stale_links() {
 	local back=/local/domain/0/backend/fido/9999/0 front=/local/domain/$domid_a/device/fido/9998
@@ -85,14 +123,49 @@ stale_links() {
 	assert_eq "$(json 'len(j)' link list)" 0
 }
 
-# Whoever comes at the same time finds all or nothing.
+# count REGEX: of the lines that those have said who came at the same time
+count() {
+	grep -cE "$1" "$CASE_DIR/said" || true
+}
+
+# at_once ITEMS COMMAND: for each item, $i, all at the same time
+at_once() {
+	in_dom0 "for i in $1; do $2 2>&1 & done; wait" > "$CASE_DIR/said"
+}
+
+# Whoever comes at the same time finds all or nothing: one makes the link, the others find it.
+links_at_once() {
+	at_once '1 2 3 4' 'fidoctl link add a b'
+	assert_eq "$(count '^link .* added, ')" 1 'links made'
+	assert_eq "$(count 'fidoctl: a and b are linked already')" 3 'links found'
+	at_once '1 2 3 4' 'fidoctl link remove a b'
+	assert_eq "$(json 'len(j)' link list)" 0 'links that are left'
+	assert_eq "$(in_dom0 'xenstore-ls -f | grep -E "(device|backend)/fido" || true')" '' 'nodes that are left'
+}
+
+# The first one makes the link, too.
+disks_at_once() {
+	at_once '1 2 3 4' 'fidoctl blk add a b:/dev/ram$i'
+	assert_eq "$(count '^disk .* added, ')" 4 'disks made'
+	assert_eq "$(count '^link .* added$')" 1 'links made for disks'
+	assert_eq "$(json '" ".join(str(x["id"]) for x in j["services"])' link show a b)" '0 1 2 3' 'ids of disks'
+	assert_eq "$(json '" ".join(sorted(x["device"] for x in j))' blk list)" '/dev/ram1 /dev/ram2 /dev/ram3 /dev/ram4' disks
+	at_once '1 2 3 4' 'fidoctl net add a b'
+	assert_eq "$(count '^network .* added, ')" 1 'networks made'
+	assert_eq "$(count 'a and b have a network already')" 3 'networks found'
+	at_once '1 2 3 4 1 2 3 4' 'fidoctl blk remove a b:/dev/ram$i'
+	assert_eq "$(count '^disk .* removed$')" 4 'disks removed'
+	assert_eq "$(count 'a has no disk b:')" 4 'disks that were gone'
+	assert_eq "$(json '" ".join(x["type"] for x in j["services"])' link show a b)" mmnet 'services that are left'
+	in_dom0 'fidoctl link remove a b'
+}
+
 races() {
-	in_dom0 'for i in 1 2 3; do fidoctl link add a b && echo won; done 2>/dev/null | grep -c won' > "$CASE_DIR/won"
-	assert_eq "$(cat "$CASE_DIR/won")" 1 'links made one after the other'
-	in_dom0 'fidoctl link remove a b'
-	in_dom0 'for i in 1 2 3; do (fidoctl link add a b && echo won) & done 2>/dev/null | grep -c won' > "$CASE_DIR/won"
-	assert_eq "$(cat "$CASE_DIR/won")" 1 'links made at the same time'
-	in_dom0 'fidoctl link remove a b'
+	local i
+	for ((i = 1; i <= ${ROUNDS:-3}; i++)); do
+		links_at_once
+		disks_at_once
+	done
 }
 
 run() {
@@ -105,6 +178,8 @@ run() {
 	nodes_and_permissions
 	lists_and_json
 	removal
+	addresses
+	long_type
 	stale_links
 	races
 }

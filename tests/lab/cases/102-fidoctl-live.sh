@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
-# DESCRIPTION: fidoctl with live drivers: --wait, orderly removal, a peer that does not answer, a disk that is not there
-# TIMEOUT: 240
+# DESCRIPTION: fidoctl with live drivers: --wait, orderly removal, a peer that does not answer, a disk that is not there, addresses that stay
+# TIMEOUT: 400
 requires() {
 	need_tool fidoctl
 	need_module fido mmnet mmblk
@@ -9,6 +9,28 @@ requires() {
 
 state_of_link() {
 	in_dom0 "fidoctl link list" | awk '$1 == "a" { print $5 }'
+}
+
+# address VM PEER: what the interface towards the peer has
+address() {
+	in_vm "$1" "cat /sys/class/net/$(mmnet_of "$1" "$2")/address"
+}
+
+# Nobody gave addresses: the interfaces have them again after a VM was started again, with another domid.
+addresses_stay() {
+	local a b
+	in_dom0 "fidoctl net add a b --wait $((60 * SLOW))"
+	a=$(address a b)
+	b=$(address b a)
+	assert_eq "$(in_dom0 'fidoctl net list' | awk '$1 == "a" { print $3, $6 }')" "$a $b" 'listed addresses'
+	vm_kill b
+	vm_wait_gone b
+	no_links
+	vm_create b
+	load_modules b
+	in_dom0 "fidoctl net add b a --wait $((60 * SLOW))"
+	assert_eq "$(address a b) $(address b a)" "$a $b" 'addresses after b was started again'
+	in_dom0 "fidoctl link remove a b --wait $((30 * SLOW))"
 }
 
 run() {
@@ -43,6 +65,7 @@ run() {
 	vm_unpause a
 	link_add a b
 	in_dom0 "fidoctl link remove a b --wait $((30 * SLOW))"
+	addresses_stay
 }
 
 cleanup() {
