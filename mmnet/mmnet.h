@@ -164,13 +164,18 @@ struct mmnet_queue {
  * @fdev: the service
  * @up: the link is up, the polls are enabled; under RTNL
  * @copybreak: see MMNET_COPYBREAK
- * @nr_queues: entries in @queue
+ * @speed: what ethtool shows, as it was set there
+ * @duplex: the same
+ * @nr_queues: entries in @queue, all of which are polled; sending uses the
+ *	first dev->real_num_tx_queues
  * @queue: the queues
  */
 struct mmnet {
 	struct fido_device *fdev;
 	bool up;
 	u32 copybreak;
+	u32 speed;
+	u8 duplex;
 	unsigned int nr_queues;
 	struct mmnet_queue *queue;
 };

@@ -17,6 +17,7 @@
  */
 #include <linux/err.h>
 #include <linux/etherdevice.h>
+#include <linux/ethtool.h>
 #include <linux/log2.h>
 #include <linux/netdevice.h>
 #include <linux/overflow.h>
@@ -111,12 +112,21 @@ static void netdev_get_stats64(struct net_device *dev,
 	}
 }
 
+/*
+ * There is no filter: whatever the peer sends arrives. The call has to exist,
+ * as SIOCADDMULTI (ip maddr) asks for it.
+ */
+static void netdev_set_rx_mode(struct net_device *dev)
+{
+}
+
 static const struct net_device_ops netdev_ops = {
 	.ndo_open = netdev_open,
 	.ndo_stop = netdev_stop,
 	.ndo_start_xmit = mmnet_start_xmit,
 	.ndo_features_check = mmnet_features_check,
 	.ndo_get_stats64 = netdev_get_stats64,
+	.ndo_set_rx_mode = netdev_set_rx_mode,
 	.ndo_set_mac_address = eth_mac_addr,
 	.ndo_validate_addr = eth_validate_addr,
 };
@@ -260,12 +270,15 @@ struct net_device *mmnet_netdev_create(struct fido_device *fdev,
 	mm = netdev_priv(dev);
 	mm->fdev = fdev;
 	mm->copybreak = MMNET_COPYBREAK;
+	mm->speed = SPEED_UNKNOWN;
+	mm->duplex = DUPLEX_FULL;
 
 	SET_NETDEV_DEV(dev, &fdev->dev);
 	strscpy(dev->name, "mmnet%d", sizeof(dev->name));
 	dev->netdev_ops = &netdev_ops;
 	dev->ethtool_ops = &mmnet_ethtool_ops;
-	dev->priv_flags |= IFF_LIVE_ADDR_CHANGE;
+	/* further addresses, as of a macvlan, need no promiscuous mode */
+	dev->priv_flags |= IFF_LIVE_ADDR_CHANGE | IFF_UNICAST_FLT;
 	netdev_set_features(dev);
 	netdev_set_mac(dev, fdev);
 	netdev_set_mtu(dev, fdev);
