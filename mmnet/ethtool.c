@@ -50,6 +50,11 @@ static const char chan_names[][ETH_GSTRING_LEN] = {
 	"tx_in_flight", "rx_pinned", "rx_pinned_bytes",
 };
 
+/* Of all devices together, see leave.c; in the order of add_leave() */
+static const char leave_names[][ETH_GSTRING_LEN] = {
+	"leave_copied", "leave_copied_bytes", "leave_drop_nomem",
+};
+
 #define NR_CHAN_STATS	ARRAY_SIZE(chan_names)
 #define NR_QUEUE_STATS	(MMNET_NR_TX_COUNTERS + MMNET_NR_RX_COUNTERS + \
 			 NR_CHAN_STATS)
@@ -100,6 +105,16 @@ static u64 *add_chan(u64 *data, const struct mmnet_queue *q)
 	return data;
 }
 
+static void add_leave(u64 *data)
+{
+	struct mmnet_leave_stats stats;
+
+	mmnet_leave_get_stats(&stats);
+	*data++ = stats.copied;
+	*data++ = stats.copied_bytes;
+	*data++ = stats.dropped;
+}
+
 static void ethtool_get_stats(struct net_device *dev,
 			      struct ethtool_stats *stats, u64 *data)
 {
@@ -111,6 +126,7 @@ static void ethtool_get_stats(struct net_device *dev,
 		data = add_rx(data, &mm->queue[i].stats);
 		data = add_chan(data, &mm->queue[i]);
 	}
+	add_leave(data);
 }
 
 static int ethtool_get_sset_count(struct net_device *dev, int set)
@@ -119,7 +135,7 @@ static int ethtool_get_sset_count(struct net_device *dev, int set)
 
 	if (set != ETH_SS_STATS)
 		return -EOPNOTSUPP;
-	return mm->nr_queues * NR_QUEUE_STATS;
+	return mm->nr_queues * NR_QUEUE_STATS + ARRAY_SIZE(leave_names);
 }
 
 static void add_names(u8 **data, unsigned int queue,
@@ -143,6 +159,8 @@ static void ethtool_get_strings(struct net_device *dev, u32 set, u8 *data)
 		add_names(&data, i, rx_names, MMNET_NR_RX_COUNTERS);
 		add_names(&data, i, chan_names, NR_CHAN_STATS);
 	}
+	for (i = 0; i < ARRAY_SIZE(leave_names); i++)
+		ethtool_sprintf(&data, "%s", leave_names[i]);
 }
 
 static void ethtool_get_drvinfo(struct net_device *dev,

@@ -132,6 +132,17 @@ static const struct net_device_ops netdev_ops = {
 };
 
 /**
+ * mmnet_is_netdev - is it one of ours?
+ * @dev: any device
+ *
+ * Return: true if so.
+ */
+bool mmnet_is_netdev(const struct net_device *dev)
+{
+	return dev->netdev_ops == &netdev_ops;
+}
+
+/**
  * mmnet_netdev_up - the link is up
  * @dev: device
  *
