@@ -141,12 +141,13 @@ stream_start() {
 	local from=$1 port=$2
 	sink "${PEER[$from]}" "$port"
 	SINK[$port]=$BG
-	in_vm_bg "$from" "rm -f /tmp/stop.$port
+	in_vm_bg "$from" "rm -f /tmp/stop.$port /tmp/sent.$port
 		until [ -e /tmp/stop.$port ]; do cat /tmp/file; done |
 			tee >(sha256sum > /tmp/sent.$port) |
 			socat -u -b 131072 - TCP:${ADDRESS4[${PEER[$from]}]}:$port
 		while ! [ -s /tmp/sent.$port ]; do sleep 0.1; done"
 	SOURCE[$port]=$BG
+	wait_for 20 in_vm "$from" "ss -Htn state established 'dport = :$port' | grep -q ."
 }
 
 # stream_stop FROM PORT: all of it arrived as it was sent.
