@@ -83,10 +83,13 @@ static inline void hrtimer_setup(struct hrtimer *timer,
 /* has a filter that may redirect; for callers that know struct net_device */
 #if defined(HAVE_TCX_INGRESS) && defined(CONFIG_NET_XGRESS)
 #define compat_dev_has_tc(dev) rcu_access_pointer((dev)->tcx_ingress)
+#define compat_dev_has_tc_egress(dev) rcu_access_pointer((dev)->tcx_egress)
 #elif !defined(HAVE_TCX_INGRESS) && defined(CONFIG_NET_CLS_ACT)
 #define compat_dev_has_tc(dev) rcu_access_pointer((dev)->miniq_ingress)
+#define compat_dev_has_tc_egress(dev) rcu_access_pointer((dev)->miniq_egress)
 #else
 #define compat_dev_has_tc(dev) NULL
+#define compat_dev_has_tc_egress(dev) NULL
 #endif
 
 #ifdef CONFIG_NETFILTER_INGRESS

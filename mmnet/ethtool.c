@@ -50,6 +50,11 @@ static const char chan_names[][ETH_GSTRING_LEN] = {
 	"tx_in_flight", "rx_pinned", "rx_pinned_bytes",
 };
 
+/* Of all devices together, see leave.c; in the order of add_leave() */
+static const char leave_names[][ETH_GSTRING_LEN] = {
+	"leave_copied", "leave_copied_bytes", "leave_drop_nomem",
+};
+
 #define NR_CHAN_STATS	ARRAY_SIZE(chan_names)
 #define NR_QUEUE_STATS	(MMNET_NR_TX_COUNTERS + MMNET_NR_RX_COUNTERS + \
 			 NR_CHAN_STATS)
@@ -100,6 +105,16 @@ static u64 *add_chan(u64 *data, const struct mmnet_queue *q)
 	return data;
 }
 
+static void add_leave(u64 *data)
+{
+	struct mmnet_leave_stats stats;
+
+	mmnet_leave_get_stats(&stats);
+	*data++ = stats.copied;
+	*data++ = stats.copied_bytes;
+	*data++ = stats.dropped;
+}
+
 static void ethtool_get_stats(struct net_device *dev,
 			      struct ethtool_stats *stats, u64 *data)
 {
@@ -111,6 +126,7 @@ static void ethtool_get_stats(struct net_device *dev,
 		data = add_rx(data, &mm->queue[i].stats);
 		data = add_chan(data, &mm->queue[i]);
 	}
+	add_leave(data);
 }
 
 static int ethtool_get_sset_count(struct net_device *dev, int set)
@@ -119,7 +135,7 @@ static int ethtool_get_sset_count(struct net_device *dev, int set)
 
 	if (set != ETH_SS_STATS)
 		return -EOPNOTSUPP;
-	return mm->nr_queues * NR_QUEUE_STATS;
+	return mm->nr_queues * NR_QUEUE_STATS + ARRAY_SIZE(leave_names);
 }
 
 static void add_names(u8 **data, unsigned int queue,
@@ -143,6 +159,8 @@ static void ethtool_get_strings(struct net_device *dev, u32 set, u8 *data)
 		add_names(&data, i, rx_names, MMNET_NR_RX_COUNTERS);
 		add_names(&data, i, chan_names, NR_CHAN_STATS);
 	}
+	for (i = 0; i < ARRAY_SIZE(leave_names); i++)
+		ethtool_sprintf(&data, "%s", leave_names[i]);
 }
 
 static void ethtool_get_drvinfo(struct net_device *dev,
@@ -155,15 +173,30 @@ static void ethtool_get_drvinfo(struct net_device *dev,
 		sizeof(info->bus_info));
 }
 
-/* As fast as the memory is: no number would be right. */
+/*
+ * As fast as the memory is: no number would be right. But bonds, bridges and
+ * shapers calculate with one, so that whoever uses them may set it.
+ */
 static int ethtool_get_link_ksettings(struct net_device *dev,
 				      struct ethtool_link_ksettings *cmd)
 {
-	cmd->base.speed = SPEED_UNKNOWN;
-	cmd->base.duplex = DUPLEX_FULL;
+	const struct mmnet *mm = netdev_priv(dev);
+
+	cmd->base.speed = mm->speed;
+	cmd->base.duplex = mm->duplex;
 	cmd->base.port = PORT_OTHER;
 	cmd->base.autoneg = AUTONEG_DISABLE;
 	return 0;
+}
+
+static int
+ethtool_set_link_ksettings(struct net_device *dev,
+			   const struct ethtool_link_ksettings *cmd)
+{
+	struct mmnet *mm = netdev_priv(dev);
+
+	return ethtool_virtdev_set_link_ksettings(dev, cmd, &mm->speed,
+						  &mm->duplex);
 }
 
 static void ethtool_get_ringparam(struct net_device *dev,
@@ -177,13 +210,36 @@ static void ethtool_get_ringparam(struct net_device *dev,
 	ring->tx_pending = MMNET_NR_SLOTS;
 }
 
+static int ethtool_set_ringparam(struct net_device *dev,
+				 struct ethtool_ringparam *ring,
+				 struct kernel_ethtool_ringparam *kernel_ring,
+				 struct netlink_ext_ack *extack)
+{
+	if (ring->rx_pending == MMNET_NR_SLOTS &&
+	    ring->tx_pending == MMNET_NR_SLOTS)
+		return 0;
+	NL_SET_ERR_MSG(extack, "the size of the rings is part of the protocol");
+	return -EINVAL;
+}
+
 static void ethtool_get_channels(struct net_device *dev,
 				 struct ethtool_channels *channels)
 {
 	const struct mmnet *mm = netdev_priv(dev);
 
 	channels->max_combined = mm->nr_queues;
-	channels->combined_count = mm->nr_queues;
+	channels->combined_count = dev->real_num_tx_queues;
+}
+
+/*
+ * Over how many channels do we send? We receive from all of them in any case:
+ * which ones the peer uses is up to the peer. Therefore the number of receive
+ * queues stays; the stack would also warn about a frame of a queue beyond it.
+ */
+static int ethtool_set_channels(struct net_device *dev,
+				struct ethtool_channels *channels)
+{
+	return netif_set_real_num_tx_queues(dev, channels->combined_count);
 }
 
 static int ethtool_get_tunable(struct net_device *dev,
@@ -213,8 +269,11 @@ const struct ethtool_ops mmnet_ethtool_ops = {
 	.get_drvinfo = ethtool_get_drvinfo,
 	.get_link = ethtool_op_get_link,
 	.get_link_ksettings = ethtool_get_link_ksettings,
+	.set_link_ksettings = ethtool_set_link_ksettings,
 	.get_ringparam = ethtool_get_ringparam,
+	.set_ringparam = ethtool_set_ringparam,
 	.get_channels = ethtool_get_channels,
+	.set_channels = ethtool_set_channels,
 	.get_strings = ethtool_get_strings,
 	.get_sset_count = ethtool_get_sset_count,
 	.get_ethtool_stats = ethtool_get_stats,

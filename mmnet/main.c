@@ -86,7 +86,27 @@ static struct fido_driver mmnet_driver = {
 	.down = mmnet_down,
 	.driver = { .name = "mmnet" },
 };
-module_fido_driver(mmnet_driver);
+
+static int __init mmnet_module_init(void)
+{
+	int err;
+
+	err = mmnet_leave_init();
+	if (err)
+		return err;
+	err = fido_driver_register(&mmnet_driver);
+	if (err)
+		mmnet_leave_exit();
+	return err;
+}
+module_init(mmnet_module_init);
+
+static void __exit mmnet_module_exit(void)
+{
+	fido_driver_unregister(&mmnet_driver);
+	mmnet_leave_exit();
+}
+module_exit(mmnet_module_exit);
 
 MODULE_DESCRIPTION("Ethernet between virtual machines without copies");
 MODULE_LICENSE("GPL");

@@ -164,13 +164,18 @@ struct mmnet_queue {
  * @fdev: the service
  * @up: the link is up, the polls are enabled; under RTNL
  * @copybreak: see MMNET_COPYBREAK
- * @nr_queues: entries in @queue
+ * @speed: what ethtool shows, as it was set there
+ * @duplex: the same
+ * @nr_queues: entries in @queue, all of which are polled; sending uses the
+ *	first dev->real_num_tx_queues
  * @queue: the queues
  */
 struct mmnet {
 	struct fido_device *fdev;
 	bool up;
 	u32 copybreak;
+	u32 speed;
+	u8 duplex;
 	unsigned int nr_queues;
 	struct mmnet_queue *queue;
 };
@@ -210,6 +215,7 @@ struct net_device *mmnet_netdev_create(struct fido_device *fdev,
 void mmnet_netdev_destroy(struct net_device *dev);
 void mmnet_netdev_up(struct net_device *dev);
 void mmnet_netdev_down(struct net_device *dev);
+bool mmnet_is_netdev(const struct net_device *dev);
 
 /* queue.c */
 int mmnet_queue_init(struct mmnet_queue *q, struct net_device *dev,
@@ -238,6 +244,46 @@ void mmnet_pins_forget(struct mmnet_pins *pins);
 struct mmnet_pin *mmnet_pin_first_free(struct mmnet_pins *pins);
 void mmnet_pin_add(struct mmnet_pins *pins, struct mmnet_pin *pin);
 unsigned int mmnet_pins_release(struct mmnet_queue *q);
+
+/* leave.c */
+
+/**
+ * struct mmnet_leave_stats - what happened to frames that left by real devices
+ * @copied: skbs whose data was copied there
+ * @copied_bytes: how much
+ * @dropped: skbs for which there was no memory
+ */
+struct mmnet_leave_stats {
+	u64 copied;
+	u64 copied_bytes;
+	u64 dropped;
+};
+
+#ifdef CONFIG_NETFILTER_EGRESS
+int mmnet_leave_init(void);
+void mmnet_leave_exit(void);
+bool mmnet_leave_guarded(void);
+void mmnet_leave_get_stats(struct mmnet_leave_stats *stats);
+#else
+static inline int mmnet_leave_init(void)
+{
+	return 0;
+}
+
+static inline void mmnet_leave_exit(void)
+{
+}
+
+static inline bool mmnet_leave_guarded(void)
+{
+	return false;
+}
+
+static inline void mmnet_leave_get_stats(struct mmnet_leave_stats *stats)
+{
+	*stats = (struct mmnet_leave_stats) {};
+}
+#endif
 
 /* ethtool.c */
 extern const struct ethtool_ops mmnet_ethtool_ops;

@@ -17,6 +17,7 @@
  */
 #include <linux/err.h>
 #include <linux/etherdevice.h>
+#include <linux/ethtool.h>
 #include <linux/log2.h>
 #include <linux/netdevice.h>
 #include <linux/overflow.h>
@@ -111,15 +112,35 @@ static void netdev_get_stats64(struct net_device *dev,
 	}
 }
 
+/*
+ * There is no filter: whatever the peer sends arrives. The call has to exist,
+ * as SIOCADDMULTI (ip maddr) asks for it.
+ */
+static void netdev_set_rx_mode(struct net_device *dev)
+{
+}
+
 static const struct net_device_ops netdev_ops = {
 	.ndo_open = netdev_open,
 	.ndo_stop = netdev_stop,
 	.ndo_start_xmit = mmnet_start_xmit,
 	.ndo_features_check = mmnet_features_check,
 	.ndo_get_stats64 = netdev_get_stats64,
+	.ndo_set_rx_mode = netdev_set_rx_mode,
 	.ndo_set_mac_address = eth_mac_addr,
 	.ndo_validate_addr = eth_validate_addr,
 };
+
+/**
+ * mmnet_is_netdev - is it one of ours?
+ * @dev: any device
+ *
+ * Return: true if so.
+ */
+bool mmnet_is_netdev(const struct net_device *dev)
+{
+	return dev->netdev_ops == &netdev_ops;
+}
 
 /**
  * mmnet_netdev_up - the link is up
@@ -171,6 +192,40 @@ void mmnet_netdev_down(struct net_device *dev)
 
 /* Life */
 
+static const char default_name[] = "mmnet%d";
+
+/*
+ * The default name counts services as they come. One from xenstore is stable,
+ * and what its administrator wants: udev leaves it alone, being told so.
+ */
+static void netdev_set_name(struct net_device *dev, struct fido_device *fdev)
+{
+	char *name = fido_param(fdev, "name");
+
+	strscpy(dev->name, default_name, sizeof(dev->name));
+	if (!IS_ERR_OR_NULL(name) && dev_valid_name(name) &&
+	    !strchr(name, '%')) {
+		strscpy(dev->name, name, sizeof(dev->name));
+		dev->name_assign_type = NET_NAME_PREDICTABLE;
+	}
+	if (!IS_ERR(name))
+		kfree(name);
+}
+
+/* An interface of another name is better than none. */
+static int netdev_register(struct net_device *dev)
+{
+	int err = register_netdev(dev);
+
+	if (err != -EEXIST || dev->name_assign_type != NET_NAME_PREDICTABLE)
+		return err;
+	netdev_warn(dev, "the name is taken\n");
+	strscpy(dev->name, default_name, sizeof(dev->name));
+	dev->name_assign_type = NET_NAME_ENUM;
+	return register_netdev(dev);
+}
+
+/* With a MAC from xenstore, that one is shown as permanent (ethtool -P). */
 static void netdev_set_mac(struct net_device *dev, struct fido_device *fdev)
 {
 	char *text = fido_param(fdev, "mac");
@@ -260,13 +315,16 @@ struct net_device *mmnet_netdev_create(struct fido_device *fdev,
 	mm = netdev_priv(dev);
 	mm->fdev = fdev;
 	mm->copybreak = MMNET_COPYBREAK;
+	mm->speed = SPEED_UNKNOWN;
+	mm->duplex = DUPLEX_FULL;
 
 	SET_NETDEV_DEV(dev, &fdev->dev);
-	strscpy(dev->name, "mmnet%d", sizeof(dev->name));
 	dev->netdev_ops = &netdev_ops;
 	dev->ethtool_ops = &mmnet_ethtool_ops;
-	dev->priv_flags |= IFF_LIVE_ADDR_CHANGE;
+	/* further addresses, as of a macvlan, need no promiscuous mode */
+	dev->priv_flags |= IFF_LIVE_ADDR_CHANGE | IFF_UNICAST_FLT;
 	netdev_set_features(dev);
+	netdev_set_name(dev, fdev);
 	netdev_set_mac(dev, fdev);
 	netdev_set_mtu(dev, fdev);
 
@@ -274,7 +332,7 @@ struct net_device *mmnet_netdev_create(struct fido_device *fdev,
 	if (err)
 		goto err_free_netdev;
 	netif_carrier_off(dev);
-	err = register_netdev(dev);
+	err = netdev_register(dev);
 	if (err)
 		goto err_free_queues;
 	return dev;

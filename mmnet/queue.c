@@ -135,7 +135,7 @@ void mmnet_queue_up(struct mmnet_queue *q, struct fido_chan *chan)
 	q->flags = 0;
 	q->delay = 1;
 	fido_chan_set_priv(chan, q);
-	if (q->dev->real_num_tx_queues > 1)
+	if (q->dev->num_tx_queues > 1)
 		fido_chan_set_affinity(chan, cpu);
 	napi_enable(&q->napi);
 }

@@ -75,7 +75,7 @@ static bool net_forwards(const struct net *net)
 /*
  * Might this frame leave the machine again, by a bridge, a router, a filter
  * that redirects? Another device, netfront above all, cannot grant on what
- * belongs to the peer.
+ * belongs to the peer. No matter if it is copied there, see leave.c.
  */
 static bool rx_may_be_forwarded(const struct mmnet_queue *q,
 				const struct mmnet_msg *msg)
@@ -83,6 +83,8 @@ static bool rx_may_be_forwarded(const struct mmnet_queue *q,
 	const struct vlan_ethhdr *eth = mmnet_msg_inline(msg);
 	struct net_device *vlan = NULL;
 
+	if (mmnet_leave_guarded())
+		return false;
 	if (!ether_addr_equal_unaligned(eth->h_dest, q->dev->dev_addr) ||
 	    dev_forwards(q->dev) || net_forwards(dev_net(q->dev)))
 		return true;

@@ -5,6 +5,7 @@
 declare -A ADDRESS4=([a]=10.50.0.1 [b]=10.50.0.2)
 declare -A ADDRESS6=([a]=fd50::1 [b]=fd50::2)
 declare -A PEER=([a]=b [b]=a)
+declare -A SINK SOURCE
 NETWORK_COPIES="slots budget pieces forward nomem"
 
 requires() {
@@ -117,13 +118,76 @@ sink() {
 	wait_for 20 listens "$1" "$2"
 }
 
-# transfer FROM ADDRESS PORT: /tmp/file of FROM goes to the other VM and arrives as it was.
-transfer() {
-	local from=$1 to=${PEER[$1]} address=$2 port=$3 sink
+# send_file FROM TO ADDRESS PORT: /tmp/file of FROM goes to TO and arrives as it was.
+send_file() {
+	local from=$1 to=$2 address=$3 port=$4 sink
 	sink "$to" "$port"
 	sink=$BG
 	in_vm "$from" "socat -u -b 131072 /tmp/file TCP:$address:$port"
 	wait "$sink"
 	assert_eq "$(in_vm "$to" "cat /tmp/sum.$port")" "$(in_vm "$from" 'sha256sum < /tmp/file')" \
 		"sum of what $from sent"
+}
+
+# transfer FROM ADDRESS PORT: the same, between the two.
+transfer() {
+	send_file "$1" "${PEER[$1]}" "$2" "$3"
+}
+
+# ---- streams: /tmp/file over and over on one connection, until told to stop ----
+
+# stream_start FROM PORT
+stream_start() {
+	local from=$1 port=$2
+	sink "${PEER[$from]}" "$port"
+	SINK[$port]=$BG
+	in_vm_bg "$from" "rm -f /tmp/stop.$port /tmp/sent.$port
+		until [ -e /tmp/stop.$port ]; do cat /tmp/file; done |
+			tee >(sha256sum > /tmp/sent.$port) |
+			socat -u -b 131072 - TCP:${ADDRESS4[${PEER[$from]}]}:$port
+		while ! [ -s /tmp/sent.$port ]; do sleep 0.1; done"
+	SOURCE[$port]=$BG
+	wait_for 20 in_vm "$from" "ss -Htn state established 'dport = :$port' | grep -q ."
+}
+
+# stream_stop FROM PORT: all of it arrived as it was sent.
+stream_stop() {
+	local from=$1 port=$2
+	in_vm "$from" "touch /tmp/stop.$port"
+	wait "${SOURCE[$port]}"
+	wait "${SINK[$port]}"
+	assert_eq "$(in_vm "${PEER[$from]}" "cat /tmp/sum.$port")" "$(in_vm "$from" "cat /tmp/sent.$port")" \
+		"sum of the stream from $from"
+}
+
+# What is left when a case fails half-way.
+streams_kill() {
+	local vm
+	for vm in a b; do
+		in_vm $vm 'touch /tmp/stop.{7020..7029}; pkill socat; true'
+	done
+}
+
+# ---- a second interface of b: eth1, by netfront and netback to dom0 ----
+
+NETFRONT=10.61.0
+
+eth1_add() {
+	in_dom0 'xl network-attach b mac=00:16:3e:99:01:02 bridge=xenbr0 script=/lab/vif-lab'
+	wait_for 20 in_vm b 'test -e /sys/class/net/eth1'
+	in_vm b "sysctl -qw net.ipv4.conf.all.arp_ignore=1
+		ip link set eth1 up
+		ip addr replace $NETFRONT.2/24 dev eth1"
+	in_dom0 "ip addr replace $NETFRONT.1/24 dev xenbr0"
+	wait_for 20 in_vm b "ping -q -c 1 -W 2 $NETFRONT.1"
+}
+
+eth1_remove() {
+	in_dom0 "ip addr del $NETFRONT.1/24 dev xenbr0; xl network-detach b 1; true"
+	wait_for 20 in_vm b '! test -e /sys/class/net/eth1'
+}
+
+# Skbs of any device that were copied where they left.
+left() {
+	in_vm "$1" 'ethtool -S mmnet0' | awk '$1 == "leave_copied:" { print $2 }'
 }

@@ -5,6 +5,7 @@
   pieces.py send HOST PORT FILE PIECES   sendfile() many pieces of a file
   pieces.py splice PORT                  receive by splice() through a pipe
   pieces.py read PORT                    receive by read()
+  pieces.py proxy PORT HOST PORT         from one socket to the other by splice()
 
 A piece begins anywhere in a page and is as short as one byte; held back by
 TCP_CORK, they become frames of as many fragments as an skb can have. Both
@@ -75,9 +76,21 @@ def receive_splice(port):
     print(digest.hexdigest())
 
 
+def proxy(port, host, to_port):
+    source = accept(port)
+    sink = socket.create_connection((host, to_port))
+    reader, writer = os.pipe()
+    while left := os.splice(source.fileno(), writer, 60001):
+        while left:
+            left -= os.splice(reader, sink.fileno(), left)
+    sink.close()
+
+
 def main(argv):
     if argv[1] == "send":
         send(argv[2], int(argv[3]), argv[4], int(argv[5]))
+    elif argv[1] == "proxy":
+        proxy(int(argv[2]), argv[3], int(argv[4]))
     elif argv[1] == "splice":
         receive_splice(int(argv[2]))
     else:

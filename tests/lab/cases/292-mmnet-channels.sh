@@ -1,0 +1,103 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0
+# DESCRIPTION: ethtool -L between one and all channels, 50 rounds on both sides with traffic; sending keeps to the active ones
+# TIMEOUT: 180
+# shellcheck disable=SC1091
+. "$LAB_DIR/cases/mmnet-lib.sh"
+
+ROUNDS=${ROUNDS:-50}
+QUEUES=4
+
+rounds() {
+	in_vm_bg "$1" "for ((i = 0; i < $ROUNDS; i++)); do
+			for n in $2; do
+				ethtool -L mmnet0 combined \$n || exit 1
+			done
+			sleep 0.05
+		done"
+}
+
+# Frames sent by each queue.
+sent() {
+	in_vm "$1" 'ethtool -S mmnet0' | awk '/q[0-9]+_tx_packets:/ { print $2 }' | xargs
+}
+
+channels() {
+	in_vm "$1" 'ethtool -l mmnet0' | awk '/^Combined:/ { print $2 }' | xargs
+}
+
+# Many flows: each hash finds its queue.
+flows() {
+	in_vm "$1" "for ((i = 0; i < 40; i++)); do
+			echo x | socat -u - UDP:${ADDRESS4[${PEER[$1]}]}:9
+		done"
+}
+
+check_active() {
+	local nr=$1 before after queue
+	in_vm a "ethtool -L mmnet0 combined $nr"
+	assert_eq "$(channels a)" "$QUEUES $nr" "channels"
+	assert_eq "$(in_vm a 'ls -d /sys/class/net/mmnet0/queues/tx-* | wc -l')" "$nr" "tx queues"
+	read -ra before <<< "$(sent a)"
+	flows a
+	read -ra after <<< "$(sent a)"
+	diag "with $nr of $QUEUES channels: ${before[*]} -> ${after[*]}"
+	for ((queue = 0; queue < QUEUES; queue++)); do
+		if ((queue < nr)); then
+			assert_ge "${after[queue]}" $((before[queue] + 1)) "frames of queue $queue"
+		else
+			assert_eq "${after[queue]}" "${before[queue]}" "frames of queue $queue"
+		fi
+	done
+}
+
+cleanup() {
+	streams_kill
+	# the cases after this one expect the default
+	in_dom0 'fidoctl net remove a b'
+}
+
+run() {
+	local rounds nr
+	network_up
+	in_dom0 "fidoctl net remove a b"
+	wait_for 30 in_vm a '! test -e /sys/class/net/mmnet0'
+	wait_for 30 in_vm b '! test -e /sys/class/net/mmnet0'
+	in_dom0 "fidoctl net add a b --queues $QUEUES"
+	network_up
+
+	for nr in 1 2 $QUEUES; do
+		check_active "$nr"
+	done
+	expect_failure in_vm a 'ethtool -L mmnet0 combined 0'
+	expect_failure in_vm a "ethtool -L mmnet0 combined $((QUEUES + 1))"
+	expect_failure in_vm a 'ethtool -L mmnet0 rx 1'
+	assert_eq "$(channels a)" "$QUEUES $QUEUES" "channels"
+
+	make_file a $((1 << 20))
+	make_file b $((1 << 20))
+	for nr in 7020 7022; do
+		stream_start a $nr
+		stream_start b $((nr + 1))
+	done
+	rounds a '1 4 2'
+	rounds=$BG
+	rounds b '3 1 4'
+	wait "$BG"
+	wait "$rounds"
+	for nr in 7020 7022; do
+		stream_stop a $nr
+		stream_stop b $((nr + 1))
+	done
+	assert_eq "$(channels a)" "$QUEUES 2" "channels"
+	assert_no_drops
+
+	# what was set stays when the link comes anew
+	in_vm b 'rmmod mmnet && modprobe mmnet'
+	network_up
+	assert_eq "$(channels a)" "$QUEUES 2" "channels"
+	make_file b $((1 << 20))
+	transfer b "${ADDRESS4[a]}" 7024
+	wait_for 10 nothing_held a
+	wait_for 10 nothing_held b
+}

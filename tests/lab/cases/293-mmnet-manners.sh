@@ -1,0 +1,114 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0
+# DESCRIPTION: what users expect of a driver: rings, speed, addresses, multicast, promiscuous, macvlan, names
+# shellcheck disable=SC1091
+. "$LAB_DIR/cases/mmnet-lib.sh"
+
+MAC_A=02:00:00:00:00:0a
+MAC_B=02:00:00:00:00:0b
+
+attribute() {
+	in_vm a "cat /sys/class/net/$1/$2"
+}
+
+check_ethtool() {
+	local text feature
+	assert_match "$(in_vm a 'ethtool -i mmnet0')" "bus-info: fido-$(vm_domid b)\\.[0-9]+" "driver"
+	assert_eq "$(in_vm a 'ethtool -g mmnet0 | grep -cE "^(RX|TX):[[:space:]]*512$"')" 4 "ring sizes"
+	text=$(in_vm a 'ethtool -G mmnet0 rx 256 2>&1; true')
+	assert_match "$text" 'part of the protocol' "ethtool -G"
+	expect_failure in_vm a 'ethtool -G mmnet0 tx 256'
+	expect_failure in_vm a 'ethtool -G mmnet0 tx 1024'
+
+	text=$(in_vm a 'ethtool -k mmnet0')
+	for feature in rx-checksumming tx-checksumming scatter-gather tx-scatter-gather-fraglist \
+		tx-tcp-segmentation tx-tcp6-segmentation tx-tcp-ecn-segmentation tx-udp-segmentation; do
+		assert_match "$text" "$feature: on" "features"
+	done
+	text=$(in_vm a 'ethtool -T mmnet0')
+	assert_match "$text" 'software-transmit' "time stamps"
+	assert_match "$text" 'software-receive' "time stamps"
+
+	assert_match "$(in_vm a 'ethtool mmnet0')" 'Duplex: Full' "duplex"
+	in_vm a 'ethtool -s mmnet0 speed 40000 duplex full'
+	assert_eq "$(attribute mmnet0 speed)" 40000 "speed that was set"
+	in_vm a 'ethtool -s mmnet0 speed 4294967295'
+	assert_eq "$(attribute mmnet0 speed)" -1 "speed"
+}
+
+check_addresses() {
+	assert_match "$(in_vm a 'ip -d link show mmnet0')" 'parentbus fido' "ip -d link"
+	assert_match "$(in_vm a 'ethtool -P mmnet0')" "$MAC_A" "permanent address"
+	assert_eq "$(attribute mmnet0 addr_assign_type)" 0 "origin of the address"
+	in_vm a 'ip link set mmnet0 address 02:00:00:00:00:1a'
+	in_vm a "ping -q -c 3 -i 0.2 -W 5 ${ADDRESS4[b]}"
+	assert_match "$(in_vm a 'ethtool -P mmnet0')" "$MAC_A" "permanent address"
+	in_vm a "ip link set mmnet0 address $MAC_A"
+}
+
+check_multicast() {
+	in_vm a 'ip maddr add 01:00:5e:00:00:fb dev mmnet0'
+	assert_match "$(in_vm a 'ip maddr show dev mmnet0')" '01:00:5e:00:00:fb.*static' "multicast addresses"
+	in_vm a 'ip maddr del 01:00:5e:00:00:fb dev mmnet0'
+	in_vm a 'ip link set mmnet0 allmulticast on promisc on'
+	assert_match "$(in_vm a 'ip link show mmnet0')" 'ALLMULTI,PROMISC|PROMISC.*ALLMULTI|ALLMULTI' "flags"
+	in_vm a "ping -q -c 3 -i 0.2 -W 5 ${ADDRESS4[b]}"
+	in_vm a 'ip link set mmnet0 allmulticast off promisc off'
+	in_vm a 'ping -q -c 3 -i 0.2 -W 5 ff02::1%mmnet0'
+}
+
+# A second unicast address needs no promiscuous mode.
+check_macvlan() {
+	in_vm a 'ip link add link mmnet0 name mv0 type macvlan mode bridge
+		ip addr add 10.58.0.1/24 dev mv0
+		ip link set mv0 up'
+	in_vm b 'ip addr add 10.58.0.2/24 dev mmnet0'
+	in_vm a 'ping -q -c 3 -i 0.2 -W 5 -I mv0 10.58.0.2'
+	assert_match "$(in_vm a 'ip -d link show mmnet0')" 'promiscuity 0' "promiscuity"
+	make_file b $((2 << 20))
+	send_file b a 10.58.0.1 7025
+	in_vm a 'ip link del mv0'
+	in_vm b 'ip addr del 10.58.0.2/24 dev mmnet0'
+}
+
+service_dir() {
+	in_dom0 "xenstore-ls -f /local/domain/$(vm_domid a)" |
+		sed -n 's,^\(.*/fido/.*/service/[0-9]*\)/type = "mmnet"$,\1,p'
+}
+
+# A name from xenstore is kept, unless somebody else has it.
+check_name() {
+	local dir
+	assert_eq "$(attribute mmnet0 name_assign_type)" 1 "origin of the name"
+	dir=$(service_dir)
+	in_dom0 "xenstore-write $dir/name lan0"
+	in_vm a 'rmmod mmnet && modprobe mmnet'
+	wait_for 30 in_vm a 'test -e /sys/class/net/lan0'
+	assert_eq "$(attribute lan0 name_assign_type)" 2 "origin of the name"
+	wait_for 30 in_dom0 "xenstore-read $dir/interface | grep -qx lan0"
+	in_dom0 "xenstore-write $dir/name eth0"
+	in_vm a 'rmmod mmnet && modprobe mmnet'
+	wait_for 30 in_vm a 'test -e /sys/class/net/mmnet0'
+	assert_eq "$(attribute mmnet0 name_assign_type)" 1 "origin of the name"
+	in_dom0 "xenstore-rm $dir/name"
+}
+
+cleanup() {
+	in_dom0 'fidoctl net remove a b'
+	in_vm a 'ip link del mv0 2> /dev/null; true'
+	in_vm b 'ip addr del 10.58.0.2/24 dev mmnet0 2> /dev/null; true'
+}
+
+run() {
+	network_up
+	in_dom0 'fidoctl net remove a b'
+	wait_for 30 in_vm a '! test -e /sys/class/net/mmnet0'
+	wait_for 30 in_vm b '! test -e /sys/class/net/mmnet0'
+	in_dom0 "fidoctl net add a b --mac-a $MAC_A --mac-b $MAC_B"
+	network_up
+	check_ethtool
+	check_addresses
+	check_multicast
+	check_macvlan
+	check_name
+}

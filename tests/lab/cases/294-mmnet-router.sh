@@ -1,0 +1,104 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0
+# DESCRIPTION: frames leave the receiving VM by netfront: routed, translated, redirected by tc, spliced by a proxy; content as sent
+# TIMEOUT: 180
+# shellcheck disable=SC1091
+. "$LAB_DIR/cases/mmnet-lib.sh"
+
+SIZE=$((8 << 20))
+
+# Both ways: to dom0, and back.
+check() {
+	local what=$1 left
+	counters_mark b
+	left=$(left b)
+	send_file a dom0 "$NETFRONT.1" 7030
+	[ -z "${2-}" ] || send_file dom0 a "$2" 7031
+	diag "$what: in b $(grown b rx_copied_forward) frames copied on reception, $(($(left b) - left)) when they left"
+}
+
+kept_until_they_left() {
+	assert_eq "$(grown b rx_copied_forward)" 0 "frames copied on reception"
+}
+
+check_route() {
+	local before
+	in_vm a "ip route replace $NETFRONT.0/24 via ${ADDRESS4[b]}"
+	in_dom0 "ip route replace 10.50.0.0/24 via $NETFRONT.2"
+	in_vm b 'sysctl -qw net.ipv4.ip_forward=1'
+	before=$(left b)
+	check "routed" "${ADDRESS4[a]}"
+	kept_until_they_left
+	assert_ge "$(left b)" $((before + 10)) "skbs copied where they left"
+}
+
+check_nat() {
+	in_dom0 'ip route del 10.50.0.0/24'
+	in_vm b "nft 'add table ip lab'
+		nft 'add chain ip lab post { type nat hook postrouting priority 100; }'
+		nft 'add rule ip lab post oifname eth1 masquerade'"
+	check "translated"
+	kept_until_they_left
+	in_vm b 'nft delete table ip lab'
+	in_dom0 "ip route replace 10.50.0.0/24 via $NETFRONT.2"
+}
+
+# A redirected frame meets no hook: then, and only then, what may leave is copied on reception.
+check_tc() {
+	local receiver sizes="60 600 1000 1400 1514"
+	in_vm b "tc qdisc add dev eth1 clsact; sleep 0.3"
+	check "beside a filter of tc" "${ADDRESS4[a]}"
+	assert_ge "$(grown b rx_copied_forward)" 10 "frames copied on reception"
+
+	in_vm b "tc qdisc add dev mmnet0 clsact
+		tc filter add dev mmnet0 ingress protocol 0x88b5 matchall action mirred egress redirect dev eth1"
+	in_vm_bg dom0 "python3 /tmp/frames.py recv xenbr0 $((20 * SLOW)) $sizes > /tmp/frames.log"
+	receiver=$BG
+	wait_for 20 in_dom0 'grep -q listening /tmp/frames.log'
+	in_vm a "python3 /tmp/frames.py send mmnet0 ff:ff:ff:ff:ff:ff $sizes"
+	wait "$receiver" || fail "redirected frames: $(in_dom0 'cat /tmp/frames.log')"
+	in_vm b 'tc qdisc del dev mmnet0 clsact; tc qdisc del dev eth1 clsact; sleep 0.3'
+}
+
+# A process in b moves pages from one socket to the other.
+check_proxy() {
+	local sink proxy before
+	in_vm b 'sysctl -qw net.ipv4.ip_forward=0'
+	before=$(left b)
+	sink dom0 7032
+	sink=$BG
+	in_vm_bg b "python3 /tmp/pieces.py proxy 7033 $NETFRONT.1 7032"
+	proxy=$BG
+	wait_for 20 listens b 7033
+	in_vm a "socat -u -b 131072 /tmp/file TCP:${ADDRESS4[b]}:7033"
+	wait "$proxy"
+	wait "$sink"
+	assert_eq "$(in_dom0 'cat /tmp/sum.7032')" "$(in_vm a 'sha256sum < /tmp/file')" "sum of what went through the proxy"
+	diag "spliced: $(($(left b) - before)) skbs copied when they left"
+	assert_ge "$(left b)" $((before + 10)) "skbs copied where they left"
+}
+
+cleanup() {
+	in_vm a "ip route del $NETFRONT.0/24; true"
+	in_dom0 'ip route del 10.50.0.0/24; pkill socat; true'
+	in_vm b 'sysctl -qw net.ipv4.ip_forward=0
+		nft delete table ip lab
+		tc qdisc del dev mmnet0 clsact; true'
+	eth1_remove
+}
+
+run() {
+	network_up
+	eth1_add
+	helper a frames.py
+	helper dom0 frames.py
+	helper b pieces.py
+	make_file a $SIZE
+	make_file dom0 $SIZE
+	check_route
+	check_nat
+	check_tc
+	check_proxy
+	assert_no_drops
+	wait_for 10 nothing_held b
+}
