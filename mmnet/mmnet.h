@@ -6,6 +6,7 @@
 #define MMNET_H
 
 #include <linux/bitops.h>
+#include <linux/hrtimer.h>
 #include <linux/list.h>
 #include <linux/netdevice.h>
 #include <linux/skbuff.h>
@@ -118,6 +119,39 @@ struct mmnet_pins {
 	struct mmnet_pin *pin;
 };
 
+/**
+ * struct mmnet_moder - when to sleep for more than one message, see moder.c
+ * @timer: schedules @napi
+ * @napi: the poll
+ * @bulk: we sleep for many
+ * @gathered: which was worth it, since it began
+ * @idle: timers in a row that found one message at most
+ * @since: messages since @bulk ended
+ * @trial: messages until it is tried
+ * @got: messages since the latest rest
+ * @gap: nanoseconds between two messages, on average
+ * @rested: time of the latest rest with messages
+ * @rx_refs: messages with memory that came
+ * @refs_seen: sum of both at the latest rest
+ * @tx_refs: messages with memory that went, written under the lock of the tx
+ *	queue. All else belongs to the poll
+ */
+struct mmnet_moder {
+	struct hrtimer timer;
+	struct napi_struct *napi;
+	bool bulk;
+	bool gathered;
+	u32 idle;
+	u32 since;
+	u32 trial;
+	u32 got;
+	u32 gap;
+	u64 rested;
+	u32 rx_refs;
+	u32 refs_seen;
+	u32 tx_refs;
+};
+
 /* Bits of mmnet_queue.flags */
 enum mmnet_queue_flag {
 	MMNET_QUEUE_EVENT,	/* the core waits for fido_chan_ack() */
@@ -135,6 +169,7 @@ enum mmnet_queue_flag {
  * @timer: polls while something is outstanding that no event will tell of
  * @delay: until the next time, in jiffies; grows while nothing changes
  * @flags: see enum mmnet_queue_flag
+ * @moder: when to sleep for more than one message
  * @reap_lock: serializes taking back what the peer released
  * @pins: received memory in use here
  * @msg: the message that is being received; the poll's
@@ -149,6 +184,7 @@ struct mmnet_queue {
 	struct timer_list timer;
 	unsigned long delay;
 	unsigned long flags;
+	struct mmnet_moder moder;
 	spinlock_t reap_lock;	/* taken by trying, in any context */
 	struct mmnet_pins pins;
 	union {
@@ -230,6 +266,13 @@ bool mmnet_tx_poll(struct mmnet_queue *q, int budget);
 
 /* rx.c */
 int mmnet_rx_poll(struct mmnet_queue *q, int budget);
+
+/* moder.c */
+void mmnet_moder_init(struct mmnet_moder *m, struct napi_struct *napi);
+void mmnet_moder_up(struct mmnet_moder *m);
+void mmnet_moder_down(struct mmnet_moder *m);
+u32 mmnet_moder_rest(struct mmnet_moder *m);
+void mmnet_moder_sleep(struct mmnet_moder *m);
 
 /* pin.c */
 int mmnet_pins_init(struct mmnet_pins *pins);

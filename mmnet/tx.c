@@ -547,6 +547,7 @@ static void tx_send_ref(struct mmnet_queue *q, struct mmnet_msg *msg,
 	mmnet_tx_count(q, MMNET_TX_REF_BYTES, skb->len - head);
 	tx_let_go(skb);
 	fido_tx_push(q->chan, tx_push_len(msg), id, skb);
+	WRITE_ONCE(q->moder.tx_refs, q->moder.tx_refs + 1);
 	mmnet_queue_watch(q);
 }
 
