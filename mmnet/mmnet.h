@@ -124,8 +124,12 @@ struct mmnet_pins {
  * @timer: schedules @napi
  * @napi: the poll
  * @bulk: we sleep for many
- * @gathered: which was worth it, since it began
- * @idle: timers in a row that found one message at most
+ * @worth: and messages come as fast as before
+ * @empty: timers in a row that found nothing
+ * @window_rests: rests since @window
+ * @window_got: messages since @window
+ * @window: when we began to count these, in nanoseconds
+ * @before: @gap when @bulk began
  * @since: messages since @bulk ended
  * @trial: messages until it is tried
  * @got: messages since the latest rest
@@ -140,8 +144,12 @@ struct mmnet_moder {
 	struct hrtimer timer;
 	struct napi_struct *napi;
 	bool bulk;
-	bool gathered;
-	u32 idle;
+	bool worth;
+	u32 empty;
+	u32 window_rests;
+	u32 window_got;
+	u64 window;
+	u32 before;
 	u32 since;
 	u32 trial;
 	u32 got;
@@ -150,6 +158,20 @@ struct mmnet_moder {
 	u32 rx_refs;
 	u32 refs_seen;
 	u32 tx_refs;
+};
+
+/**
+ * struct mmnet_charges - frames on the account of their sockets, see charge.c
+ * @head: messages pushed
+ * @tail: those whose frames are off the account, as the peer has pulled them
+ * @skb: by the number of the message; a reference, or NULL
+ *
+ * Under the lock of the tx queue.
+ */
+struct mmnet_charges {
+	u32 head;
+	u32 tail;
+	struct sk_buff *skb[MMNET_NR_SLOTS];
 };
 
 /* Bits of mmnet_queue.flags */
@@ -173,6 +195,7 @@ enum mmnet_queue_flag {
  * @reap_lock: serializes taking back what the peer released
  * @pins: received memory in use here
  * @msg: the message that is being received; the poll's
+ * @charges: frames on the account of their sockets
  * @stats: counters
  * @past: counters of channels that are gone; under RTNL
  */
@@ -191,6 +214,7 @@ struct mmnet_queue {
 		struct mmnet_msg head;
 		u8 bytes[MMNET_MSG_SIZE];
 	} msg __aligned(8);
+	struct mmnet_charges charges;
 	struct mmnet_stats stats ____cacheline_aligned_in_smp;
 	struct fido_chan_stats past;
 };
@@ -267,12 +291,20 @@ bool mmnet_tx_poll(struct mmnet_queue *q, int budget);
 /* rx.c */
 int mmnet_rx_poll(struct mmnet_queue *q, int budget);
 
+/* charge.c */
+bool mmnet_charge_wanted(const struct sk_buff *skb);
+void mmnet_charge_add(struct mmnet_queue *q, struct sk_buff *skb);
+void mmnet_charges_poll(struct mmnet_queue *q);
+void mmnet_charges_full(struct mmnet_queue *q);
+void mmnet_charges_forget(struct mmnet_queue *q);
+
 /* moder.c */
 void mmnet_moder_init(struct mmnet_moder *m, struct napi_struct *napi);
 void mmnet_moder_up(struct mmnet_moder *m);
 void mmnet_moder_down(struct mmnet_moder *m);
 u32 mmnet_moder_rest(struct mmnet_moder *m);
 void mmnet_moder_sleep(struct mmnet_moder *m);
+void mmnet_moder_soon(struct mmnet_moder *m);
 
 /* pin.c */
 int mmnet_pins_init(struct mmnet_pins *pins);
