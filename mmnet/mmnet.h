@@ -6,6 +6,7 @@
 #define MMNET_H
 
 #include <linux/bitops.h>
+#include <linux/hrtimer.h>
 #include <linux/list.h>
 #include <linux/netdevice.h>
 #include <linux/skbuff.h>
@@ -118,6 +119,61 @@ struct mmnet_pins {
 	struct mmnet_pin *pin;
 };
 
+/**
+ * struct mmnet_moder - when to sleep for more than one message, see moder.c
+ * @timer: schedules @napi
+ * @napi: the poll
+ * @bulk: we sleep for many
+ * @worth: and messages come as fast as before
+ * @empty: timers in a row that found nothing
+ * @window_rests: rests since @window
+ * @window_got: messages since @window
+ * @window: when we began to count these, in nanoseconds
+ * @before: @gap when @bulk began
+ * @since: messages since @bulk ended
+ * @trial: messages until it is tried
+ * @got: messages since the latest rest
+ * @gap: nanoseconds between two messages, on average
+ * @rested: time of the latest rest with messages
+ * @rx_refs: messages with memory that came
+ * @refs_seen: sum of both at the latest rest
+ * @tx_refs: messages with memory that went, written under the lock of the tx
+ *	queue. All else belongs to the poll
+ */
+struct mmnet_moder {
+	struct hrtimer timer;
+	struct napi_struct *napi;
+	bool bulk;
+	bool worth;
+	u32 empty;
+	u32 window_rests;
+	u32 window_got;
+	u64 window;
+	u32 before;
+	u32 since;
+	u32 trial;
+	u32 got;
+	u32 gap;
+	u64 rested;
+	u32 rx_refs;
+	u32 refs_seen;
+	u32 tx_refs;
+};
+
+/**
+ * struct mmnet_charges - frames on the account of their sockets, see charge.c
+ * @head: messages pushed
+ * @tail: those whose frames are off the account, as the peer has pulled them
+ * @skb: by the number of the message; a reference, or NULL
+ *
+ * Under the lock of the tx queue.
+ */
+struct mmnet_charges {
+	u32 head;
+	u32 tail;
+	struct sk_buff *skb[MMNET_NR_SLOTS];
+};
+
 /* Bits of mmnet_queue.flags */
 enum mmnet_queue_flag {
 	MMNET_QUEUE_EVENT,	/* the core waits for fido_chan_ack() */
@@ -135,9 +191,11 @@ enum mmnet_queue_flag {
  * @timer: polls while something is outstanding that no event will tell of
  * @delay: until the next time, in jiffies; grows while nothing changes
  * @flags: see enum mmnet_queue_flag
+ * @moder: when to sleep for more than one message
  * @reap_lock: serializes taking back what the peer released
  * @pins: received memory in use here
  * @msg: the message that is being received; the poll's
+ * @charges: frames on the account of their sockets
  * @stats: counters
  * @past: counters of channels that are gone; under RTNL
  */
@@ -149,12 +207,14 @@ struct mmnet_queue {
 	struct timer_list timer;
 	unsigned long delay;
 	unsigned long flags;
+	struct mmnet_moder moder;
 	spinlock_t reap_lock;	/* taken by trying, in any context */
 	struct mmnet_pins pins;
 	union {
 		struct mmnet_msg head;
 		u8 bytes[MMNET_MSG_SIZE];
 	} msg __aligned(8);
+	struct mmnet_charges charges;
 	struct mmnet_stats stats ____cacheline_aligned_in_smp;
 	struct fido_chan_stats past;
 };
@@ -236,6 +296,21 @@ bool mmnet_tx_poll(struct mmnet_queue *q, int budget);
 
 /* rx.c */
 int mmnet_rx_poll(struct mmnet_queue *q, int budget);
+
+/* charge.c */
+bool mmnet_charge_wanted(const struct sk_buff *skb);
+void mmnet_charge_add(struct mmnet_queue *q, struct sk_buff *skb);
+void mmnet_charges_poll(struct mmnet_queue *q);
+void mmnet_charges_full(struct mmnet_queue *q);
+void mmnet_charges_forget(struct mmnet_queue *q);
+
+/* moder.c */
+void mmnet_moder_init(struct mmnet_moder *m, struct napi_struct *napi);
+void mmnet_moder_up(struct mmnet_moder *m);
+void mmnet_moder_down(struct mmnet_moder *m);
+u32 mmnet_moder_rest(struct mmnet_moder *m);
+void mmnet_moder_sleep(struct mmnet_moder *m);
+void mmnet_moder_soon(struct mmnet_moder *m);
 
 /* pin.c */
 int mmnet_pins_init(struct mmnet_pins *pins);

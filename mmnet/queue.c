@@ -75,8 +75,9 @@ static void queue_ack(struct mmnet_queue *q)
  */
 static int queue_rest(struct mmnet_queue *q, int done, int budget)
 {
-	if (fido_rx_arm(q->chan, 1))
+	if (fido_rx_arm(q->chan, mmnet_moder_rest(&q->moder)))
 		return budget;
+	mmnet_moder_sleep(&q->moder);
 	if (queue_outstanding(q))
 		queue_watch_on(q);
 	if (napi_complete_done(&q->napi, done))
@@ -94,6 +95,7 @@ static int queue_poll(struct napi_struct *napi, int budget)
 	if (!budget)	/* netpoll wants room to send, nothing else */
 		return 0;
 	done = mmnet_rx_poll(q, budget);
+	q->moder.got += done;
 
 	/* ->down() will come, no event need */
 	if (unlikely(fido_chan_broken(q->chan))) {
@@ -134,6 +136,7 @@ void mmnet_queue_up(struct mmnet_queue *q, struct fido_chan *chan)
 	q->chan = chan;
 	q->flags = 0;
 	q->delay = 1;
+	mmnet_moder_up(&q->moder);
 	fido_chan_set_priv(chan, q);
 	if (q->dev->num_tx_queues > 1)
 		fido_chan_set_affinity(chan, cpu);
@@ -178,7 +181,9 @@ void mmnet_queue_down(struct mmnet_queue *q)
 {
 	/* nobody arms it any more; if it runs now, the poll is disabled */
 	timer_delete_sync(&q->timer);
+	mmnet_moder_down(&q->moder);
 	mmnet_pins_forget(&q->pins);
+	mmnet_charges_forget(q);
 	queue_keep_stats(q);
 	q->chan = NULL;
 }
@@ -207,6 +212,7 @@ int mmnet_queue_init(struct mmnet_queue *q, struct net_device *dev,
 	u64_stats_init(&q->stats.rx_sync);
 	timer_setup(&q->timer, queue_timer, 0);
 	netif_napi_add(dev, &q->napi, queue_poll);
+	mmnet_moder_init(&q->moder, &q->napi);
 	return 0;
 }
 

@@ -433,6 +433,7 @@ static struct sk_buff *rx_build(struct mmnet_queue *q, u32 id)
 		return skb;
 	}
 
+	q->moder.rx_refs++;
 	why = rx_why_copy(q, &q->msg.head);
 	if (why == KEEP) {
 		skb = rx_keep(q, id);

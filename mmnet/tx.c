@@ -149,6 +149,7 @@ bool mmnet_tx_poll(struct mmnet_queue *q, int budget)
 {
 	unsigned int nr, sum = 0;
 
+	mmnet_charges_poll(q);
 	do {
 		nr = tx_reap(q, budget);
 		sum += nr;
@@ -466,6 +467,7 @@ static void tx_send_inline(struct mmnet_queue *q, struct mmnet_msg *msg,
 	skb_tx_timestamp(skb);
 	tx_count_frame(q, skb, MMNET_TX_INLINE);
 	fido_tx_push(q->chan, tx_push_len(msg), FIDO_ID_NONE, NULL);
+	mmnet_charge_add(q, NULL);
 	dev_consume_skb_any(skb);
 }
 
@@ -480,14 +482,13 @@ static u32 tx_head_len(const struct sk_buff *skb)
 
 /*
  * An skb in flight is held as long as the peer likes. Nothing else may wait
- * for that: not the socket's send buffer and TCP's small queue, which would
- * make the sender as slow as the peer's slowest reader (the ring, the qdisc
- * and TCP's window bound what is under way), not a connection being tracked,
- * not a device that goes away.
+ * for that: not the socket's account, which would make the sender as slow as
+ * the peer's slowest reader (the ring, the qdisc and TCP's window bound what is
+ * under way; for TCP see charge.c), not a connection being tracked, not a
+ * device that goes away.
  */
 static void tx_let_go(struct sk_buff *skb)
 {
-	skb_orphan(skb);
 	nf_reset_ct(skb);
 	skb_dst_drop(skb);
 	skb_ext_reset(skb);
@@ -526,6 +527,7 @@ static struct sk_buff *tx_name_or_bounce(struct mmnet_queue *q,
 static void tx_send_ref(struct mmnet_queue *q, struct mmnet_msg *msg,
 			struct sk_buff *skb)
 {
+	struct sk_buff *charge = NULL;
 	u32 head = tx_head_len(skb), id;
 
 	if (skb_orphan_frags(skb, GFP_ATOMIC)) {
@@ -546,7 +548,13 @@ static void tx_send_ref(struct mmnet_queue *q, struct mmnet_msg *msg,
 	tx_count_frame(q, skb, MMNET_TX_REF);
 	mmnet_tx_count(q, MMNET_TX_REF_BYTES, skb->len - head);
 	tx_let_go(skb);
+	if (mmnet_charge_wanted(skb))
+		charge = skb_get(skb);
+	else
+		skb_orphan(skb);
 	fido_tx_push(q->chan, tx_push_len(msg), id, skb);
+	mmnet_charge_add(q, charge);
+	WRITE_ONCE(q->moder.tx_refs, q->moder.tx_refs + 1);
 	mmnet_queue_watch(q);
 }
 
@@ -595,9 +603,11 @@ netdev_tx_t mmnet_start_xmit(struct sk_buff *skb, struct net_device *dev)
 	if (fido_tx_in_flight(q->chan) >= REAP_EARLY && tx_reap(q, 0) &&
 	    !test_bit(MMNET_QUEUE_WORKED, &q->flags))
 		set_bit(MMNET_QUEUE_WORKED, &q->flags);
-	if (unlikely(tx_full(q)))
+	if (unlikely(tx_full(q))) {
+		mmnet_charges_full(q);
 		tx_stop(q);
-	else if (!more || netif_xmit_stopped(mmnet_txq(q)))
+	} else if (!more || netif_xmit_stopped(mmnet_txq(q))) {
 		fido_tx_publish(q->chan);
+	}
 	return NETDEV_TX_OK;
 }
