@@ -227,9 +227,13 @@ netdev_features_t mmnet_features_check(struct sk_buff *skb,
 				       struct net_device *dev,
 				       netdev_features_t features);
 bool mmnet_tx_poll(struct mmnet_queue *q, int budget);
+bool mmnet_tx_ready(const struct mmnet_queue *q);
+void mmnet_tx_frame(struct mmnet_queue *q, struct sk_buff *skb);
 
 /* rx.c */
 int mmnet_rx_poll(struct mmnet_queue *q, int budget);
+bool mmnet_rx_set_offload(struct sk_buff *skb, const struct mmnet_msg *msg);
+void mmnet_rx_deliver(struct mmnet_queue *q, struct sk_buff *skb);
 
 /* pin.c */
 int mmnet_pins_init(struct mmnet_pins *pins);

@@ -360,8 +360,16 @@ static u32 rx_transport_len(const struct mmnet_msg *msg)
 	}
 }
 
-/* Positions were checked against the frame's length, see mmnet_msg_check(). */
-static bool rx_set_offload(struct sk_buff *skb, const struct mmnet_msg *msg)
+/**
+ * mmnet_rx_set_offload - tell the stack what is left to do for a frame
+ * @skb: the frame, from its Ethernet header on
+ * @msg: what was said about it
+ *
+ * Positions were checked against the frame's length, see mmnet_msg_check().
+ *
+ * Return: false if there is no memory.
+ */
+bool mmnet_rx_set_offload(struct sk_buff *skb, const struct mmnet_msg *msg)
 {
 	u32 head, end;
 
@@ -394,23 +402,34 @@ static void rx_count_frame(struct mmnet_queue *q, enum mmnet_rx_counter how)
 	u64_stats_update_end(&q->stats.rx_sync);
 }
 
-/* What came is up to the stack now. @q->msg is not needed any more. */
-static void rx_deliver(struct mmnet_queue *q, struct sk_buff *skb)
+/**
+ * mmnet_rx_deliver - a frame is up to the stack now
+ * @q: queue; @q->msg still is the message that the frame came with
+ * @skb: the frame, after eth_type_trans()
+ *
+ * Context: the poll.
+ */
+void mmnet_rx_deliver(struct mmnet_queue *q, struct sk_buff *skb)
 {
 	const struct mmnet_msg *msg = &q->msg.head;
 
-	if (unlikely(!rx_set_offload(skb, msg))) {
-		mmnet_rx_count(q, MMNET_RX_DROP_NOMEM, 1);
-		kfree_skb(skb);
-		return;
-	}
 	if (msg->flags & MMNET_HASH)
 		skb_set_hash(skb, msg->hash, msg->flags & MMNET_HASH_L4 ?
 			     PKT_HASH_TYPE_L4 : PKT_HASH_TYPE_L3);
 	skb_record_rx_queue(skb, q->index);
-	skb->protocol = eth_type_trans(skb, q->dev);
 	/* segmented or not: what GRO holds back must not be overtaken */
 	napi_gro_receive(&q->napi, skb);
+}
+
+static void rx_deliver(struct mmnet_queue *q, struct sk_buff *skb)
+{
+	if (unlikely(!mmnet_rx_set_offload(skb, &q->msg.head))) {
+		mmnet_rx_count(q, MMNET_RX_DROP_NOMEM, 1);
+		kfree_skb(skb);
+		return;
+	}
+	skb->protocol = eth_type_trans(skb, q->dev);
+	mmnet_rx_deliver(q, skb);
 }
 
 /*

@@ -68,6 +68,14 @@ static unsigned int tx_reap(struct mmnet_queue *q, int budget)
 	return nr;
 }
 
+/* An event for a release that is reaped here was not without reason. */
+static void tx_reap_early(struct mmnet_queue *q)
+{
+	if (fido_tx_in_flight(q->chan) >= REAP_EARLY && tx_reap(q, 0) &&
+	    !test_bit(MMNET_QUEUE_WORKED, &q->flags))
+		set_bit(MMNET_QUEUE_WORKED, &q->flags);
+}
+
 /* Stopping and starting */
 
 static u32 tx_free_ids(const struct mmnet_queue *q)
@@ -590,14 +598,43 @@ netdev_tx_t mmnet_start_xmit(struct sk_buff *skb, struct net_device *dev)
 		return NETDEV_TX_BUSY;
 	}
 	tx_send(q, skb);
-
-	/* an event for a release that is reaped here was not without reason */
-	if (fido_tx_in_flight(q->chan) >= REAP_EARLY && tx_reap(q, 0) &&
-	    !test_bit(MMNET_QUEUE_WORKED, &q->flags))
-		set_bit(MMNET_QUEUE_WORKED, &q->flags);
+	tx_reap_early(q);
 	if (unlikely(tx_full(q)))
 		tx_stop(q);
 	else if (!more || netif_xmit_stopped(mmnet_txq(q)))
 		fido_tx_publish(q->chan);
 	return NETDEV_TX_OK;
+}
+
+/**
+ * mmnet_tx_ready - is there room for a frame that no qdisc holds back?
+ * @q: queue
+ *
+ * A queue that is stopped has room for those who wait for it only, and perhaps
+ * no channel.
+ *
+ * Context: under the lock of the tx queue.
+ * Return: true if mmnet_tx_frame() may be called.
+ */
+bool mmnet_tx_ready(const struct mmnet_queue *q)
+{
+	return !netif_xmit_frozen_or_drv_stopped(mmnet_txq(q)) && q->chan &&
+	       !tx_full(q);
+}
+
+/**
+ * mmnet_tx_frame - send a frame past the qdisc
+ * @q: queue for which mmnet_tx_ready() is true
+ * @skb: the frame, consumed
+ *
+ * The caller publishes.
+ *
+ * Context: under the lock of the tx queue.
+ */
+void mmnet_tx_frame(struct mmnet_queue *q, struct sk_buff *skb)
+{
+	tx_send(q, skb);
+	tx_reap_early(q);
+	if (tx_full(q))
+		tx_stop(q);
 }
