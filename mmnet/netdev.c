@@ -92,7 +92,9 @@ static void stats_add_rx(const struct mmnet_stats *stats,
 		packets = u64_stats_read(&stats->rx[MMNET_RX_PACKETS]);
 		bytes = u64_stats_read(&stats->rx[MMNET_RX_BYTES]);
 		drops = u64_stats_read(&stats->rx[MMNET_RX_DROP_NOMEM]) +
-			u64_stats_read(&stats->rx[MMNET_RX_DROP_UNREADABLE]);
+			u64_stats_read(&stats->rx[MMNET_RX_DROP_UNREADABLE]) +
+			u64_stats_read(&stats->rx[MMNET_RX_DROP_XDP_LENGTH]) +
+			u64_stats_read(&stats->rx[MMNET_RX_DROP_XDP_SEGMENT]);
 	} while (u64_stats_fetch_retry(&stats->rx_sync, start));
 	sum->rx_packets += packets;
 	sum->rx_bytes += bytes;
@@ -119,6 +121,8 @@ static const struct net_device_ops netdev_ops = {
 	.ndo_get_stats64 = netdev_get_stats64,
 	.ndo_set_mac_address = eth_mac_addr,
 	.ndo_validate_addr = eth_validate_addr,
+	.ndo_bpf = mmnet_xdp_bpf,
+	.ndo_xdp_xmit = mmnet_xdp_xmit,
 };
 
 /**
@@ -267,6 +271,7 @@ struct net_device *mmnet_netdev_create(struct fido_device *fdev,
 	dev->ethtool_ops = &mmnet_ethtool_ops;
 	dev->priv_flags |= IFF_LIVE_ADDR_CHANGE;
 	netdev_set_features(dev);
+	mmnet_xdp_set_features(dev);
 	netdev_set_mac(dev, fdev);
 	netdev_set_mtu(dev, fdev);
 

@@ -190,7 +190,7 @@ void mmnet_queue_down(struct mmnet_queue *q)
  * @index: its number
  *
  * Context: process.
- * Return: 0 or -ENOMEM.
+ * Return: 0 or an error.
  */
 int mmnet_queue_init(struct mmnet_queue *q, struct net_device *dev,
 		     unsigned int index)
@@ -207,7 +207,12 @@ int mmnet_queue_init(struct mmnet_queue *q, struct net_device *dev,
 	u64_stats_init(&q->stats.rx_sync);
 	timer_setup(&q->timer, queue_timer, 0);
 	netif_napi_add(dev, &q->napi, queue_poll);
-	return 0;
+	err = mmnet_xdp_init(q);
+	if (err) {
+		netif_napi_del(&q->napi);
+		mmnet_pins_exit(&q->pins);
+	}
+	return err;
 }
 
 /**
@@ -218,6 +223,7 @@ int mmnet_queue_init(struct mmnet_queue *q, struct net_device *dev,
  */
 void mmnet_queue_exit(struct mmnet_queue *q)
 {
+	mmnet_xdp_exit(q);
 	netif_napi_del(&q->napi);
 	mmnet_pins_exit(&q->pins);
 }

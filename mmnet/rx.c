@@ -298,7 +298,14 @@ static int rx_copy_seg(struct mmnet_queue *q, struct sk_buff *skb, u32 offset,
 	return 0;
 }
 
-static struct sk_buff *rx_copy(struct mmnet_queue *q)
+/**
+ * mmnet_rx_copy - copy a frame
+ * @q: queue, with the frame's message in @q->msg
+ *
+ * Context: the poll, under rcu_read_lock().
+ * Return: the frame from its Ethernet header on, or an ERR_PTR.
+ */
+struct sk_buff *mmnet_rx_copy(struct mmnet_queue *q)
 {
 	const struct mmnet_msg *msg = &q->msg.head;
 	struct sk_buff *skb = rx_alloc_copy(q);
@@ -464,7 +471,7 @@ static struct sk_buff *rx_build(struct mmnet_queue *q, u32 id)
 		else
 			goto out_release;
 	}
-	skb = rx_copy(q);
+	skb = mmnet_rx_copy(q);
 	if (!IS_ERR(skb))
 		rx_count_frame(q, why);
 out_release:
@@ -482,6 +489,18 @@ static void rx_failed(struct mmnet_queue *q, int err)
 					   MMNET_RX_DROP_UNREADABLE, 1);
 }
 
+static void rx_xdp(struct mmnet_queue *q, u32 id)
+{
+	int err = mmnet_xdp_rx(q);
+
+	if (id != FIDO_ID_NONE)
+		fido_rx_release(q->chan, id);
+	if (err)
+		rx_failed(q, err);
+	else
+		rx_count_frame(q, MMNET_RX_COPY_XDP);
+}
+
 static void rx_frame(struct mmnet_queue *q, u32 id)
 {
 	struct sk_buff *skb;
@@ -490,6 +509,10 @@ static void rx_frame(struct mmnet_queue *q, u32 id)
 		mmnet_rx_count(q, MMNET_RX_DROP_CLOSED, 1);
 		if (id != FIDO_ID_NONE)
 			fido_rx_release(q->chan, id);
+		return;
+	}
+	if (q->xdp.prog) {
+		rx_xdp(q, id);
 		return;
 	}
 	skb = rx_build(q, id);
@@ -531,9 +554,12 @@ int mmnet_rx_poll(struct mmnet_queue *q, int budget)
 	int done = 0;
 
 	rcu_read_lock();	/* for fido_resolve() and the devices' settings */
-	while (done < budget && rx_one(q))
+	mmnet_xdp_begin(q);
+	while (done + q->xdp.segments < budget && rx_one(q))
 		if (++done % DONE_BATCH == 0)
 			fido_rx_done(q->chan);
+	done = min_t(u32, done + q->xdp.segments, budget);
+	mmnet_xdp_end(q);
 	rcu_read_unlock();
 	fido_rx_done(q->chan);
 
