@@ -211,6 +211,7 @@ static void netdev_set_features(struct net_device *dev)
 	dev->features = OFFLOADS | NETIF_F_RXCSUM | NETIF_F_HIGHDMA |
 			NETIF_F_GSO_ROBUST | NETIF_F_FRAGLIST;
 	dev->vlan_features = dev->features;
+	netif_set_tso_max_size(dev, MMNET_MAX_TCP_LEN);
 }
 
 static void netdev_free_queues(struct mmnet *mm)

@@ -37,6 +37,8 @@
 #define MAX_LINEAR	2048
 /* Pages for larger ones may be as large */
 #define COPY_ORDER	3
+/* So much goes into the pages of one skb, even if they are single ones */
+#define COPY_PIECE	((u32)(MAX_SKB_FRAGS * PAGE_SIZE))
 
 /* How often the sender gets its slots back within a poll, in messages */
 #define DONE_BATCH	32
@@ -250,12 +252,46 @@ static struct sk_buff *rx_keep(struct mmnet_queue *q, u32 id)
 
 /* With a copy */
 
+/* Of the pages, nothing counts as used before rx_add_pages(). */
+static struct sk_buff *rx_alloc_pages(u32 head, u32 len)
+{
+	int err;
+
+	return alloc_skb_with_frags(head, len, COPY_ORDER, &err,
+				    GFP_ATOMIC | __GFP_NOWARN);
+}
+
+static void rx_add_pages(struct sk_buff *skb, u32 len)
+{
+	skb->len += len;
+	skb->data_len += len;
+}
+
+/* Room for @len bytes more than one skb can have. */
+static int rx_alloc_more(struct sk_buff *skb, u32 len)
+{
+	struct sk_buff **link = &skb_shinfo(skb)->frag_list, *more;
+
+	for (; len; len -= more->len) {
+		u32 part = min(len, COPY_PIECE);
+
+		more = rx_alloc_pages(0, part);
+		if (!more)
+			return -ENOMEM;
+		rx_add_pages(more, part);
+		*link = more;
+		link = &more->next;
+		rx_add_pages(skb, part);
+		skb->truesize += more->truesize;
+	}
+	return 0;
+}
+
 static struct sk_buff *rx_alloc_copy(struct mmnet_queue *q)
 {
 	const struct mmnet_msg *msg = &q->msg.head;
-	u32 room = NET_SKB_PAD + NET_IP_ALIGN, rest;
+	u32 room = NET_SKB_PAD + NET_IP_ALIGN, rest, part;
 	struct sk_buff *skb;
-	int err;
 
 	if (msg->len <= MAX_LINEAR) {
 		skb = rx_linear(q, msg->len);
@@ -264,16 +300,18 @@ static struct sk_buff *rx_alloc_copy(struct mmnet_queue *q)
 		return skb;
 	}
 	rest = msg->len - msg->inline_len;
-	skb = alloc_skb_with_frags(room + msg->inline_len, rest, COPY_ORDER,
-				   &err, GFP_ATOMIC | __GFP_NOWARN);
+	part = min(rest, COPY_PIECE);
+	skb = rx_alloc_pages(room + msg->inline_len, part);
 	if (!skb)
 		return NULL;
 	skb->dev = q->dev;
 	skb_reserve(skb, room);
 	skb_put_data(skb, mmnet_msg_inline(msg), msg->inline_len);
-	skb->len += rest;
-	skb->data_len = rest;
-	return skb;
+	rx_add_pages(skb, part);
+	if (!rx_alloc_more(skb, rest - part))
+		return skb;
+	kfree_skb(skb);
+	return NULL;
 }
 
 static int rx_copy_seg(struct mmnet_queue *q, struct sk_buff *skb, u32 offset,

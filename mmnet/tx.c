@@ -37,6 +37,9 @@
 #define REAP_BATCH	16
 #define REAP_MAX	(8 * REAP_BATCH)
 
+/* Frames of more single pages than fit are copied into pages of this order */
+#define BOUNCE_ORDER	3
+
 /* So many pages are tried, at most, to find one that the peer can read */
 #define BOUNCE_TRIES	32
 
@@ -251,7 +254,7 @@ static bool tx_describe_checked(struct mmnet_msg *msg, struct sk_buff *skb)
 	if (skb_is_gso(skb) || skb_checksum_help(skb))
 		return false;
 	tx_describe(msg, skb);
-	return true;
+	return !mmnet_offload_check(msg);
 }
 
 /* Naming memory */
@@ -362,7 +365,7 @@ static int tx_name(struct tx_segs *segs, const struct sk_buff *skb, u32 skip)
  * there may be others; they are kept until a good one is found, so as not to
  * get them again.
  */
-static struct page *tx_bounce_page(struct mmnet_queue *q,
+static struct page *tx_bounce_page(struct mmnet_queue *q, unsigned int order,
 				   struct list_head *rejects)
 {
 	unsigned int tries;
@@ -370,10 +373,11 @@ static struct page *tx_bounce_page(struct mmnet_queue *q,
 	u64 addr;
 
 	for (tries = 0; tries < BOUNCE_TRIES; tries++) {
-		page = alloc_page(GFP_ATOMIC | __GFP_NOWARN);
+		page = alloc_pages(GFP_ATOMIC | __GFP_NOWARN | __GFP_COMP,
+				   order);
 		if (!page)
 			return NULL;
-		if (!fido_addr_of(q->chan, page, 0, PAGE_SIZE, &addr))
+		if (!fido_addr_of(q->chan, page, 0, PAGE_SIZE << order, &addr))
 			return page;
 		list_add(&page->lru, rejects);
 	}
@@ -383,6 +387,8 @@ static struct page *tx_bounce_page(struct mmnet_queue *q,
 static int tx_bounce_frags(struct mmnet_queue *q, const struct sk_buff *skb,
 			   struct sk_buff *copy, u32 offset)
 {
+	bool large = skb->len - offset > MAX_SKB_FRAGS * PAGE_SIZE;
+	unsigned int order = large ? BOUNCE_ORDER : 0;
 	struct page *page, *next;
 	LIST_HEAD(rejects);
 	int err = 0;
@@ -392,17 +398,17 @@ static int tx_bounce_frags(struct mmnet_queue *q, const struct sk_buff *skb,
 		err = -ENOMEM;
 		if (skb_shinfo(copy)->nr_frags == MAX_SKB_FRAGS)
 			break;
-		page = tx_bounce_page(q, &rejects);
+		page = tx_bounce_page(q, order, &rejects);
 		if (!page)
 			break;
-		len = min_t(u32, skb->len - offset, PAGE_SIZE);
+		len = min_t(u32, skb->len - offset, PAGE_SIZE << order);
 		skb_add_rx_frag(copy, skb_shinfo(copy)->nr_frags, page, 0, len,
-				PAGE_SIZE);
+				PAGE_SIZE << order);
 		err = skb_copy_bits(skb, offset, page_address(page), len);
 		offset += len;
 	}
 	list_for_each_entry_safe(page, next, &rejects, lru)
-		__free_page(page);
+		__free_pages(page, order);
 	return err;
 }
 
@@ -564,7 +570,7 @@ static void tx_send(struct mmnet_queue *q, struct sk_buff *skb)
 
 	if (!msg)
 		tx_drop(q, skb, MMNET_TX_DROP_LINK);
-	else if (skb->len < MMNET_MIN_LEN || skb->len > MMNET_MAX_LEN)
+	else if (skb->len < MMNET_MIN_LEN || skb->len > MMNET_MAX_TCP_LEN)
 		tx_drop(q, skb, MMNET_TX_DROP_LENGTH);
 	else if (!tx_describe_checked(msg, skb))
 		tx_drop(q, skb, MMNET_TX_DROP_OFFLOAD);
