@@ -88,6 +88,7 @@
 #define MMNET_MIN_GSO_SIZE	8	/* TCP */
 #define MMNET_MAX_GSO_SIZE	65534
 #define MMNET_MAX_UDP_GSO	128	/* frames that UDP is cut into */
+#define MMNET_MAX_TCP_GSO	8192	/* TCP, counting headers as payload */
 
 /**
  * struct mmnet_msg - head of a message

@@ -67,6 +67,8 @@ static const char *check_tcp(const struct mmnet_msg *msg)
 		return "mmnet: TCP without payload";
 	if (msg->gso_size < MMNET_MIN_GSO_SIZE)
 		return "mmnet: TCP segments too small";
+	if (msg->len > (__u32)msg->gso_size * MMNET_MAX_TCP_GSO)
+		return "mmnet: too many TCP segments";
 	return NULL;
 }
 

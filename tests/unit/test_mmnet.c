@@ -260,6 +260,13 @@ static void test_gso_needs(void **state)
 	udp();
 	in.msg.csum_offset = 16;
 	assert_false(good());
+	/* more pieces than TCP may be cut into */
+	tcp();
+	set_len(MMNET_MAX_LEN);
+	in.msg.gso_size = MMNET_MAX_LEN / MMNET_MAX_TCP_GSO;
+	assert_false(good());
+	in.msg.gso_size++;
+	assert_true(good());
 	/* more pieces than UDP may be cut into */
 	udp();
 	in.msg.gso_size = 32;
