@@ -209,9 +209,12 @@ static struct sk_buff *buff_to_skb(struct mmnet_queue *q, struct xdp_buff *xdp)
 	return skb;
 }
 
-/* Sending. The caller holds the lock of the tx queue. */
+/* Sending */
 
-/* Return: false if the frame still is the caller's, for want of room. */
+/*
+ * Under the lock of the tx queue.
+ * Return: false if the frame still is the caller's, for want of room.
+ */
 static bool xdp_send(struct mmnet_queue *q, struct xdp_frame *frame)
 {
 	struct sk_buff *skb;
@@ -221,7 +224,7 @@ static bool xdp_send(struct mmnet_queue *q, struct xdp_frame *frame)
 	skb = xdp_build_skb_from_frame(frame, q->dev);
 	if (!skb)
 		return false;
-	__skb_push(skb, ETH_HLEN);
+	__skb_push(skb, skb->data - skb_mac_header(skb));
 	mmnet_tx_frame(q, skb);
 	mmnet_tx_count(q, MMNET_TX_XDP, 1);
 	return true;
