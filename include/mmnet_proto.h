@@ -53,6 +53,7 @@
 
 #define MMNET_MIN_LEN		14	/* an Ethernet header */
 #define MMNET_MAX_LEN		(65536 + 128)
+#define MMNET_MAX_TCP_LEN	(512 * 1024)	/* to be segmented */
 #define MMNET_MIN_MTU		68
 #define MMNET_MAX_MTU		65535
 
@@ -87,11 +88,13 @@
 #define MMNET_MIN_GSO_SIZE	8	/* TCP */
 #define MMNET_MAX_GSO_SIZE	65534
 #define MMNET_MAX_UDP_GSO	128	/* frames that UDP is cut into */
+#define MMNET_MAX_TCP_GSO	8192	/* TCP, counting headers as payload */
 
 /**
  * struct mmnet_msg - head of a message
- * @len: bytes of the frame, MMNET_MIN_LEN to MMNET_MAX_LEN; the sum of
- *	@inline_len and of the segments' lengths
+ * @len: bytes of the frame, MMNET_MIN_LEN to MMNET_MAX_LEN, or with TCP in
+ *	@gso_type to MMNET_MAX_TCP_LEN; the sum of @inline_len and of the
+ *	segments' lengths
  * @hash: of the flow, a hint for steering
  * @inline_len: bytes of the frame that are in the message
  * @nr_segs: entries in @seg, at most MMNET_MAX_SEGS

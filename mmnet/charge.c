@@ -102,17 +102,6 @@ void mmnet_charges_poll(struct mmnet_queue *q)
 }
 
 /**
- * mmnet_charges_full - the same, for a sender that is short of room
- * @q: queue
- *
- * Context: under the lock of the tx queue.
- */
-void mmnet_charges_full(struct mmnet_queue *q)
-{
-	charges_settle(&q->charges, fido_tx_unread(q->chan));
-}
-
-/**
  * mmnet_charges_forget - the link is gone: nothing is on its way any more
  * @q: queue that is down
  *

@@ -23,6 +23,8 @@ static const char tx_names[MMNET_NR_TX_COUNTERS][ETH_GSTRING_LEN] = {
 	[MMNET_TX_DROP_NOMEM] = "tx_drop_nomem",
 	[MMNET_TX_DROP_UNNAMED] = "tx_drop_unnamed",
 	[MMNET_TX_DROP_LINK] = "tx_drop_link",
+	[MMNET_TX_XDP] = "tx_xdp",
+	[MMNET_TX_DROP_XDP] = "tx_drop_xdp",
 };
 
 static const char rx_names[MMNET_NR_RX_COUNTERS][ETH_GSTRING_LEN] = {
@@ -38,9 +40,17 @@ static const char rx_names[MMNET_NR_RX_COUNTERS][ETH_GSTRING_LEN] = {
 	[MMNET_RX_COPY_PIECES] = "rx_copied_pieces",
 	[MMNET_RX_COPY_FORWARD] = "rx_copied_forward",
 	[MMNET_RX_COPY_NOMEM] = "rx_copied_nomem",
+	[MMNET_RX_COPY_XDP] = "rx_copied_xdp",
 	[MMNET_RX_DROP_CLOSED] = "rx_drop_closed",
 	[MMNET_RX_DROP_NOMEM] = "rx_drop_nomem",
 	[MMNET_RX_DROP_UNREADABLE] = "rx_drop_unreadable",
+	[MMNET_RX_DROP_XDP_LENGTH] = "rx_drop_xdp_length",
+	[MMNET_RX_DROP_XDP_SEGMENT] = "rx_drop_xdp_segment",
+	[MMNET_RX_XDP_PASS] = "rx_xdp_pass",
+	[MMNET_RX_XDP_DROP] = "rx_xdp_drop",
+	[MMNET_RX_XDP_TX] = "rx_xdp_tx",
+	[MMNET_RX_XDP_REDIRECT] = "rx_xdp_redirect",
+	[MMNET_RX_XDP_ERROR] = "rx_xdp_error",
 	[MMNET_RX_POLLS] = "rx_polls",
 };
 

@@ -14,6 +14,7 @@
 #include <linux/timer.h>
 #include <linux/types.h>
 #include <linux/u64_stats_sync.h>
+#include <net/xdp.h>
 
 #include "fido.h"
 #include "mmnet_proto.h"
@@ -44,6 +45,8 @@ enum mmnet_tx_counter {
 	MMNET_TX_DROP_NOMEM,
 	MMNET_TX_DROP_UNNAMED,
 	MMNET_TX_DROP_LINK,
+	MMNET_TX_XDP,
+	MMNET_TX_DROP_XDP,
 	MMNET_NR_TX_COUNTERS,
 };
 
@@ -61,9 +64,17 @@ enum mmnet_rx_counter {
 	MMNET_RX_COPY_PIECES,
 	MMNET_RX_COPY_FORWARD,
 	MMNET_RX_COPY_NOMEM,
+	MMNET_RX_COPY_XDP,
 	MMNET_RX_DROP_CLOSED,
 	MMNET_RX_DROP_NOMEM,
 	MMNET_RX_DROP_UNREADABLE,
+	MMNET_RX_DROP_XDP_LENGTH,
+	MMNET_RX_DROP_XDP_SEGMENT,
+	MMNET_RX_XDP_PASS,
+	MMNET_RX_XDP_DROP,
+	MMNET_RX_XDP_TX,
+	MMNET_RX_XDP_REDIRECT,
+	MMNET_RX_XDP_ERROR,
 	MMNET_RX_POLLS,
 	MMNET_NR_RX_COUNTERS,
 };
@@ -174,6 +185,27 @@ struct mmnet_charges {
 	struct sk_buff *skb[MMNET_NR_SLOTS];
 };
 
+/**
+ * struct mmnet_xdp - XDP on a queue
+ * @rxq: what programs, and whoever gets a frame from them, know of the queue
+ * @prog: runs for each frame; the same all through a poll, or NULL
+ * @page: was not given away by the program, for the next frame; or NULL
+ * @segments: frames that were made of longer ones in this poll, beyond one for
+ *	each message
+ * @redirected: in this poll; has to be flushed at its end
+ * @sent: the same for what goes back on this queue
+ *
+ * Belongs to the poll.
+ */
+struct mmnet_xdp {
+	struct xdp_rxq_info rxq;
+	struct bpf_prog *prog;
+	struct page *page;
+	unsigned int segments;
+	bool redirected;
+	bool sent;
+};
+
 /* Bits of mmnet_queue.flags */
 enum mmnet_queue_flag {
 	MMNET_QUEUE_EVENT,	/* the core waits for fido_chan_ack() */
@@ -196,6 +228,7 @@ enum mmnet_queue_flag {
  * @pins: received memory in use here
  * @msg: the message that is being received; the poll's
  * @charges: frames on the account of their sockets
+ * @xdp: see struct mmnet_xdp
  * @stats: counters
  * @past: counters of channels that are gone; under RTNL
  */
@@ -215,6 +248,7 @@ struct mmnet_queue {
 		u8 bytes[MMNET_MSG_SIZE];
 	} msg __aligned(8);
 	struct mmnet_charges charges;
+	struct mmnet_xdp xdp;
 	struct mmnet_stats stats ____cacheline_aligned_in_smp;
 	struct fido_chan_stats past;
 };
@@ -226,6 +260,7 @@ struct mmnet_queue {
  * @copybreak: see MMNET_COPYBREAK
  * @speed: what ethtool shows, as it was set there
  * @duplex: the same
+ * @xdp_prog: runs for each received frame, or NULL; changed under RTNL
  * @nr_queues: entries in @queue, all of which are polled; sending uses the
  *	first dev->real_num_tx_queues
  * @queue: the queues
@@ -236,6 +271,7 @@ struct mmnet {
 	u32 copybreak;
 	u32 speed;
 	u8 duplex;
+	struct bpf_prog __rcu *xdp_prog;
 	unsigned int nr_queues;
 	struct mmnet_queue *queue;
 };
@@ -293,15 +329,30 @@ netdev_features_t mmnet_features_check(struct sk_buff *skb,
 				       struct net_device *dev,
 				       netdev_features_t features);
 bool mmnet_tx_poll(struct mmnet_queue *q, int budget);
+bool mmnet_tx_ready(const struct mmnet_queue *q);
+void mmnet_tx_frame(struct mmnet_queue *q, struct sk_buff *skb);
 
 /* rx.c */
 int mmnet_rx_poll(struct mmnet_queue *q, int budget);
+struct sk_buff *mmnet_rx_copy(struct mmnet_queue *q);
+bool mmnet_rx_set_offload(struct sk_buff *skb, const struct mmnet_msg *msg);
+void mmnet_rx_deliver(struct mmnet_queue *q, struct sk_buff *skb);
+
+/* xdp.c */
+int mmnet_xdp_init(struct mmnet_queue *q);
+void mmnet_xdp_exit(struct mmnet_queue *q);
+void mmnet_xdp_begin(struct mmnet_queue *q);
+void mmnet_xdp_end(struct mmnet_queue *q);
+int mmnet_xdp_rx(struct mmnet_queue *q);
+int mmnet_xdp_xmit(struct net_device *dev, int nr, struct xdp_frame **frames,
+		   u32 flags);
+int mmnet_xdp_bpf(struct net_device *dev, struct netdev_bpf *bpf);
+void mmnet_xdp_set_features(struct net_device *dev);
 
 /* charge.c */
 bool mmnet_charge_wanted(const struct sk_buff *skb);
 void mmnet_charge_add(struct mmnet_queue *q, struct sk_buff *skb);
 void mmnet_charges_poll(struct mmnet_queue *q);
-void mmnet_charges_full(struct mmnet_queue *q);
 void mmnet_charges_forget(struct mmnet_queue *q);
 
 /* moder.c */

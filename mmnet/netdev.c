@@ -93,7 +93,9 @@ static void stats_add_rx(const struct mmnet_stats *stats,
 		packets = u64_stats_read(&stats->rx[MMNET_RX_PACKETS]);
 		bytes = u64_stats_read(&stats->rx[MMNET_RX_BYTES]);
 		drops = u64_stats_read(&stats->rx[MMNET_RX_DROP_NOMEM]) +
-			u64_stats_read(&stats->rx[MMNET_RX_DROP_UNREADABLE]);
+			u64_stats_read(&stats->rx[MMNET_RX_DROP_UNREADABLE]) +
+			u64_stats_read(&stats->rx[MMNET_RX_DROP_XDP_LENGTH]) +
+			u64_stats_read(&stats->rx[MMNET_RX_DROP_XDP_SEGMENT]);
 	} while (u64_stats_fetch_retry(&stats->rx_sync, start));
 	sum->rx_packets += packets;
 	sum->rx_bytes += bytes;
@@ -129,6 +131,8 @@ static const struct net_device_ops netdev_ops = {
 	.ndo_set_rx_mode = netdev_set_rx_mode,
 	.ndo_set_mac_address = eth_mac_addr,
 	.ndo_validate_addr = eth_validate_addr,
+	.ndo_bpf = mmnet_xdp_bpf,
+	.ndo_xdp_xmit = mmnet_xdp_xmit,
 };
 
 /**
@@ -262,6 +266,7 @@ static void netdev_set_features(struct net_device *dev)
 	dev->features = OFFLOADS | NETIF_F_RXCSUM | NETIF_F_HIGHDMA |
 			NETIF_F_GSO_ROBUST | NETIF_F_FRAGLIST;
 	dev->vlan_features = dev->features;
+	netif_set_tso_max_size(dev, MMNET_MAX_TCP_LEN);
 }
 
 static void netdev_free_queues(struct mmnet *mm)
@@ -325,6 +330,7 @@ struct net_device *mmnet_netdev_create(struct fido_device *fdev,
 	dev->priv_flags |= IFF_LIVE_ADDR_CHANGE | IFF_UNICAST_FLT;
 	netdev_set_features(dev);
 	netdev_set_name(dev, fdev);
+	mmnet_xdp_set_features(dev);
 	netdev_set_mac(dev, fdev);
 	netdev_set_mtu(dev, fdev);
 

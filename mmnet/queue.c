@@ -195,7 +195,7 @@ void mmnet_queue_down(struct mmnet_queue *q)
  * @index: its number
  *
  * Context: process.
- * Return: 0 or -ENOMEM.
+ * Return: 0 or an error.
  */
 int mmnet_queue_init(struct mmnet_queue *q, struct net_device *dev,
 		     unsigned int index)
@@ -213,7 +213,12 @@ int mmnet_queue_init(struct mmnet_queue *q, struct net_device *dev,
 	timer_setup(&q->timer, queue_timer, 0);
 	netif_napi_add(dev, &q->napi, queue_poll);
 	mmnet_moder_init(&q->moder, &q->napi);
-	return 0;
+	err = mmnet_xdp_init(q);
+	if (err) {
+		netif_napi_del(&q->napi);
+		mmnet_pins_exit(&q->pins);
+	}
+	return err;
 }
 
 /**
@@ -224,6 +229,7 @@ int mmnet_queue_init(struct mmnet_queue *q, struct net_device *dev,
  */
 void mmnet_queue_exit(struct mmnet_queue *q)
 {
+	mmnet_xdp_exit(q);
 	netif_napi_del(&q->napi);
 	mmnet_pins_exit(&q->pins);
 }

@@ -37,6 +37,8 @@
 #define MAX_LINEAR	2048
 /* Pages for larger ones may be as large */
 #define COPY_ORDER	3
+/* So much goes into the pages of one skb, even if they are single ones */
+#define COPY_PIECE	((u32)(MAX_SKB_FRAGS * PAGE_SIZE))
 
 /* How often the sender gets its slots back within a poll, in messages */
 #define DONE_BATCH	32
@@ -252,12 +254,46 @@ static struct sk_buff *rx_keep(struct mmnet_queue *q, u32 id)
 
 /* With a copy */
 
+/* Of the pages, nothing counts as used before rx_add_pages(). */
+static struct sk_buff *rx_alloc_pages(u32 head, u32 len)
+{
+	int err;
+
+	return alloc_skb_with_frags(head, len, COPY_ORDER, &err,
+				    GFP_ATOMIC | __GFP_NOWARN);
+}
+
+static void rx_add_pages(struct sk_buff *skb, u32 len)
+{
+	skb->len += len;
+	skb->data_len += len;
+}
+
+/* Room for @len bytes more than one skb can have. */
+static int rx_alloc_more(struct sk_buff *skb, u32 len)
+{
+	struct sk_buff **link = &skb_shinfo(skb)->frag_list, *more;
+
+	for (; len; len -= more->len) {
+		u32 part = min(len, COPY_PIECE);
+
+		more = rx_alloc_pages(0, part);
+		if (!more)
+			return -ENOMEM;
+		rx_add_pages(more, part);
+		*link = more;
+		link = &more->next;
+		rx_add_pages(skb, part);
+		skb->truesize += more->truesize;
+	}
+	return 0;
+}
+
 static struct sk_buff *rx_alloc_copy(struct mmnet_queue *q)
 {
 	const struct mmnet_msg *msg = &q->msg.head;
-	u32 room = NET_SKB_PAD + NET_IP_ALIGN, rest;
+	u32 room = NET_SKB_PAD + NET_IP_ALIGN, rest, part;
 	struct sk_buff *skb;
-	int err;
 
 	if (msg->len <= MAX_LINEAR) {
 		skb = rx_linear(q, msg->len);
@@ -266,16 +302,18 @@ static struct sk_buff *rx_alloc_copy(struct mmnet_queue *q)
 		return skb;
 	}
 	rest = msg->len - msg->inline_len;
-	skb = alloc_skb_with_frags(room + msg->inline_len, rest, COPY_ORDER,
-				   &err, GFP_ATOMIC | __GFP_NOWARN);
+	part = min(rest, COPY_PIECE);
+	skb = rx_alloc_pages(room + msg->inline_len, part);
 	if (!skb)
 		return NULL;
 	skb->dev = q->dev;
 	skb_reserve(skb, room);
 	skb_put_data(skb, mmnet_msg_inline(msg), msg->inline_len);
-	skb->len += rest;
-	skb->data_len = rest;
-	return skb;
+	rx_add_pages(skb, part);
+	if (!rx_alloc_more(skb, rest - part))
+		return skb;
+	kfree_skb(skb);
+	return NULL;
 }
 
 static int rx_copy_seg(struct mmnet_queue *q, struct sk_buff *skb, u32 offset,
@@ -300,7 +338,14 @@ static int rx_copy_seg(struct mmnet_queue *q, struct sk_buff *skb, u32 offset,
 	return 0;
 }
 
-static struct sk_buff *rx_copy(struct mmnet_queue *q)
+/**
+ * mmnet_rx_copy - copy a frame
+ * @q: queue, with the frame's message in @q->msg
+ *
+ * Context: the poll, under rcu_read_lock().
+ * Return: the frame from its Ethernet header on, or an ERR_PTR.
+ */
+struct sk_buff *mmnet_rx_copy(struct mmnet_queue *q)
 {
 	const struct mmnet_msg *msg = &q->msg.head;
 	struct sk_buff *skb = rx_alloc_copy(q);
@@ -362,8 +407,16 @@ static u32 rx_transport_len(const struct mmnet_msg *msg)
 	}
 }
 
-/* Positions were checked against the frame's length, see mmnet_msg_check(). */
-static bool rx_set_offload(struct sk_buff *skb, const struct mmnet_msg *msg)
+/**
+ * mmnet_rx_set_offload - tell the stack what is left to do for a frame
+ * @skb: the frame, from its Ethernet header on
+ * @msg: what was said about it
+ *
+ * Positions were checked against the frame's length, see mmnet_msg_check().
+ *
+ * Return: false if there is no memory.
+ */
+bool mmnet_rx_set_offload(struct sk_buff *skb, const struct mmnet_msg *msg)
 {
 	u32 head, end;
 
@@ -396,23 +449,34 @@ static void rx_count_frame(struct mmnet_queue *q, enum mmnet_rx_counter how)
 	u64_stats_update_end(&q->stats.rx_sync);
 }
 
-/* What came is up to the stack now. @q->msg is not needed any more. */
-static void rx_deliver(struct mmnet_queue *q, struct sk_buff *skb)
+/**
+ * mmnet_rx_deliver - a frame is up to the stack now
+ * @q: queue; @q->msg still is the message that the frame came with
+ * @skb: the frame, after eth_type_trans()
+ *
+ * Context: the poll.
+ */
+void mmnet_rx_deliver(struct mmnet_queue *q, struct sk_buff *skb)
 {
 	const struct mmnet_msg *msg = &q->msg.head;
 
-	if (unlikely(!rx_set_offload(skb, msg))) {
-		mmnet_rx_count(q, MMNET_RX_DROP_NOMEM, 1);
-		kfree_skb(skb);
-		return;
-	}
 	if (msg->flags & MMNET_HASH)
 		skb_set_hash(skb, msg->hash, msg->flags & MMNET_HASH_L4 ?
 			     PKT_HASH_TYPE_L4 : PKT_HASH_TYPE_L3);
 	skb_record_rx_queue(skb, q->index);
-	skb->protocol = eth_type_trans(skb, q->dev);
 	/* segmented or not: what GRO holds back must not be overtaken */
 	napi_gro_receive(&q->napi, skb);
+}
+
+static void rx_deliver(struct mmnet_queue *q, struct sk_buff *skb)
+{
+	if (unlikely(!mmnet_rx_set_offload(skb, &q->msg.head))) {
+		mmnet_rx_count(q, MMNET_RX_DROP_NOMEM, 1);
+		kfree_skb(skb);
+		return;
+	}
+	skb->protocol = eth_type_trans(skb, q->dev);
+	mmnet_rx_deliver(q, skb);
 }
 
 /*
@@ -448,7 +512,7 @@ static struct sk_buff *rx_build(struct mmnet_queue *q, u32 id)
 		else
 			goto out_release;
 	}
-	skb = rx_copy(q);
+	skb = mmnet_rx_copy(q);
 	if (!IS_ERR(skb))
 		rx_count_frame(q, why);
 out_release:
@@ -466,6 +530,18 @@ static void rx_failed(struct mmnet_queue *q, int err)
 					   MMNET_RX_DROP_UNREADABLE, 1);
 }
 
+static void rx_xdp(struct mmnet_queue *q, u32 id)
+{
+	int err = mmnet_xdp_rx(q);
+
+	if (id != FIDO_ID_NONE)
+		fido_rx_release(q->chan, id);
+	if (err)
+		rx_failed(q, err);
+	else
+		rx_count_frame(q, MMNET_RX_COPY_XDP);
+}
+
 static void rx_frame(struct mmnet_queue *q, u32 id)
 {
 	struct sk_buff *skb;
@@ -474,6 +550,10 @@ static void rx_frame(struct mmnet_queue *q, u32 id)
 		mmnet_rx_count(q, MMNET_RX_DROP_CLOSED, 1);
 		if (id != FIDO_ID_NONE)
 			fido_rx_release(q->chan, id);
+		return;
+	}
+	if (q->xdp.prog) {
+		rx_xdp(q, id);
 		return;
 	}
 	skb = rx_build(q, id);
@@ -515,9 +595,12 @@ int mmnet_rx_poll(struct mmnet_queue *q, int budget)
 	int done = 0;
 
 	rcu_read_lock();	/* for fido_resolve() and the devices' settings */
-	while (done < budget && rx_one(q))
+	mmnet_xdp_begin(q);
+	while (done + q->xdp.segments < budget && rx_one(q))
 		if (++done % DONE_BATCH == 0)
 			fido_rx_done(q->chan);
+	done = min_t(u32, done + q->xdp.segments, budget);
+	mmnet_xdp_end(q);
 	rcu_read_unlock();
 	fido_rx_done(q->chan);
 

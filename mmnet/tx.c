@@ -37,6 +37,9 @@
 #define REAP_BATCH	16
 #define REAP_MAX	(8 * REAP_BATCH)
 
+/* Frames of more single pages than fit are copied into pages of this order */
+#define BOUNCE_ORDER	3
+
 /* So many pages are tried, at most, to find one that the peer can read */
 #define BOUNCE_TRIES	32
 
@@ -66,6 +69,14 @@ static unsigned int tx_reap(struct mmnet_queue *q, int budget)
 	for (i = 0; i < nr; i++)
 		napi_consume_skb(skb[i], budget);
 	return nr;
+}
+
+/* An event for a release that is reaped here was not without reason. */
+static void tx_reap_early(struct mmnet_queue *q)
+{
+	if (fido_tx_in_flight(q->chan) >= REAP_EARLY && tx_reap(q, 0) &&
+	    !test_bit(MMNET_QUEUE_WORKED, &q->flags))
+		set_bit(MMNET_QUEUE_WORKED, &q->flags);
 }
 
 /* Stopping and starting */
@@ -244,7 +255,7 @@ static bool tx_describe_checked(struct mmnet_msg *msg, struct sk_buff *skb)
 	if (skb_is_gso(skb) || skb_checksum_help(skb))
 		return false;
 	tx_describe(msg, skb);
-	return true;
+	return !mmnet_offload_check(msg);
 }
 
 /* Naming memory */
@@ -355,7 +366,7 @@ static int tx_name(struct tx_segs *segs, const struct sk_buff *skb, u32 skip)
  * there may be others; they are kept until a good one is found, so as not to
  * get them again.
  */
-static struct page *tx_bounce_page(struct mmnet_queue *q,
+static struct page *tx_bounce_page(struct mmnet_queue *q, unsigned int order,
 				   struct list_head *rejects)
 {
 	unsigned int tries;
@@ -363,10 +374,11 @@ static struct page *tx_bounce_page(struct mmnet_queue *q,
 	u64 addr;
 
 	for (tries = 0; tries < BOUNCE_TRIES; tries++) {
-		page = alloc_page(GFP_ATOMIC | __GFP_NOWARN);
+		page = alloc_pages(GFP_ATOMIC | __GFP_NOWARN | __GFP_COMP,
+				   order);
 		if (!page)
 			return NULL;
-		if (!fido_addr_of(q->chan, page, 0, PAGE_SIZE, &addr))
+		if (!fido_addr_of(q->chan, page, 0, PAGE_SIZE << order, &addr))
 			return page;
 		list_add(&page->lru, rejects);
 	}
@@ -376,6 +388,8 @@ static struct page *tx_bounce_page(struct mmnet_queue *q,
 static int tx_bounce_frags(struct mmnet_queue *q, const struct sk_buff *skb,
 			   struct sk_buff *copy, u32 offset)
 {
+	bool large = skb->len - offset > MAX_SKB_FRAGS * PAGE_SIZE;
+	unsigned int order = large ? BOUNCE_ORDER : 0;
 	struct page *page, *next;
 	LIST_HEAD(rejects);
 	int err = 0;
@@ -385,17 +399,17 @@ static int tx_bounce_frags(struct mmnet_queue *q, const struct sk_buff *skb,
 		err = -ENOMEM;
 		if (skb_shinfo(copy)->nr_frags == MAX_SKB_FRAGS)
 			break;
-		page = tx_bounce_page(q, &rejects);
+		page = tx_bounce_page(q, order, &rejects);
 		if (!page)
 			break;
-		len = min_t(u32, skb->len - offset, PAGE_SIZE);
+		len = min_t(u32, skb->len - offset, PAGE_SIZE << order);
 		skb_add_rx_frag(copy, skb_shinfo(copy)->nr_frags, page, 0, len,
-				PAGE_SIZE);
+				PAGE_SIZE << order);
 		err = skb_copy_bits(skb, offset, page_address(page), len);
 		offset += len;
 	}
 	list_for_each_entry_safe(page, next, &rejects, lru)
-		__free_page(page);
+		__free_pages(page, order);
 	return err;
 }
 
@@ -564,7 +578,7 @@ static void tx_send(struct mmnet_queue *q, struct sk_buff *skb)
 
 	if (!msg)
 		tx_drop(q, skb, MMNET_TX_DROP_LINK);
-	else if (skb->len < MMNET_MIN_LEN || skb->len > MMNET_MAX_LEN)
+	else if (skb->len < MMNET_MIN_LEN || skb->len > MMNET_MAX_TCP_LEN)
 		tx_drop(q, skb, MMNET_TX_DROP_LENGTH);
 	else if (!tx_describe_checked(msg, skb))
 		tx_drop(q, skb, MMNET_TX_DROP_OFFLOAD);
@@ -598,16 +612,43 @@ netdev_tx_t mmnet_start_xmit(struct sk_buff *skb, struct net_device *dev)
 		return NETDEV_TX_BUSY;
 	}
 	tx_send(q, skb);
-
-	/* an event for a release that is reaped here was not without reason */
-	if (fido_tx_in_flight(q->chan) >= REAP_EARLY && tx_reap(q, 0) &&
-	    !test_bit(MMNET_QUEUE_WORKED, &q->flags))
-		set_bit(MMNET_QUEUE_WORKED, &q->flags);
-	if (unlikely(tx_full(q))) {
-		mmnet_charges_full(q);
+	tx_reap_early(q);
+	if (unlikely(tx_full(q)))
 		tx_stop(q);
-	} else if (!more || netif_xmit_stopped(mmnet_txq(q))) {
+	else if (!more || netif_xmit_stopped(mmnet_txq(q)))
 		fido_tx_publish(q->chan);
-	}
 	return NETDEV_TX_OK;
+}
+
+/**
+ * mmnet_tx_ready - is there room for a frame that no qdisc holds back?
+ * @q: queue
+ *
+ * A queue that is stopped has room for those who wait for it only, and perhaps
+ * no channel.
+ *
+ * Context: under the lock of the tx queue.
+ * Return: true if mmnet_tx_frame() may be called.
+ */
+bool mmnet_tx_ready(const struct mmnet_queue *q)
+{
+	return !netif_xmit_frozen_or_drv_stopped(mmnet_txq(q)) && q->chan &&
+	       !tx_full(q);
+}
+
+/**
+ * mmnet_tx_frame - send a frame past the qdisc
+ * @q: queue for which mmnet_tx_ready() is true
+ * @skb: the frame, consumed
+ *
+ * The caller publishes.
+ *
+ * Context: under the lock of the tx queue.
+ */
+void mmnet_tx_frame(struct mmnet_queue *q, struct sk_buff *skb)
+{
+	tx_send(q, skb);
+	tx_reap_early(q);
+	if (tx_full(q))
+		tx_stop(q);
 }

@@ -22,7 +22,7 @@ static const char *check_size(const struct mmnet_msg *msg, __u32 size)
 	if (sizeof(*msg) + msg->nr_segs * sizeof(msg->seg[0]) +
 	    msg->inline_len != size)
 		return "mmnet: message of a wrong length";
-	if (msg->len < MMNET_MIN_LEN || msg->len > MMNET_MAX_LEN)
+	if (msg->len < MMNET_MIN_LEN || msg->len > MMNET_MAX_TCP_LEN)
 		return "mmnet: frame of an impossible length";
 	if (msg->inline_len < MMNET_MIN_INLINE && msg->inline_len < msg->len)
 		return "mmnet: frame without headers";
@@ -40,7 +40,7 @@ static const char *check_segs(const struct mmnet_msg *msg, __u32 id)
 	if (!msg->nr_segs && id != FIDO_ID_NONE)
 		return "mmnet: id without segments";
 	for (i = 0; i < msg->nr_segs; i++) {
-		if (!msg->seg[i].len || msg->seg[i].len > MMNET_MAX_LEN)
+		if (!msg->seg[i].len || msg->seg[i].len > MMNET_MAX_TCP_LEN)
 			return "mmnet: segment of an impossible length";
 		len += msg->seg[i].len;
 	}
@@ -67,6 +67,8 @@ static const char *check_tcp(const struct mmnet_msg *msg)
 		return "mmnet: TCP without payload";
 	if (msg->gso_size < MMNET_MIN_GSO_SIZE)
 		return "mmnet: TCP segments too small";
+	if (msg->len > (__u32)msg->gso_size * MMNET_MAX_TCP_GSO)
+		return "mmnet: too many TCP segments";
 	return NULL;
 }
 
@@ -83,8 +85,18 @@ static const char *check_udp(const struct mmnet_msg *msg)
 	return NULL;
 }
 
+/* Nothing else has a way to say how long it is. */
+static bool may_be_long(const struct mmnet_msg *msg)
+{
+	__u8 type = msg->gso_type & ~MMNET_GSO_ECN;
+
+	return type == MMNET_GSO_TCPV4 || type == MMNET_GSO_TCPV6;
+}
+
 static const char *check_gso(const struct mmnet_msg *msg)
 {
+	if (msg->len > MMNET_MAX_LEN && !may_be_long(msg))
+		return "mmnet: frame too long for its kind";
 	if (msg->gso_type == MMNET_GSO_NONE)
 		return msg->gso_size ? "mmnet: segment size for nothing" : NULL;
 	if (!(msg->flags & MMNET_CSUM_PARTIAL))
@@ -106,7 +118,7 @@ static const char *check_gso(const struct mmnet_msg *msg)
 }
 
 /**
- * mmnet_offload_check - are checksum and segmentation as mmnet_proto.h wants?
+ * mmnet_offload_check - are length and offloads as mmnet_proto.h wants them?
  * @msg: message, private or own
  *
  * The sender asks, too: it must not send what would break the channel.

@@ -30,7 +30,8 @@ static void check_accepted(const struct mmnet_msg *msg, u32 size, u32 id)
 		sum += msg->seg[i].len;
 	}
 	check(sum == msg->len);
-	check(msg->len >= MMNET_MIN_LEN && msg->len <= MMNET_MAX_LEN);
+	check(msg->len >= MMNET_MIN_LEN && msg->len <= MMNET_MAX_TCP_LEN);
+	check(msg->len <= MMNET_MAX_LEN || msg->gso_type);
 	check(msg->inline_len >= MMNET_MIN_LEN);
 	check((msg->nr_segs == 0) == (id == FIDO_ID_NONE));
 	if (msg->flags & MMNET_CSUM_PARTIAL)

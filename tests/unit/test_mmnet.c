@@ -119,7 +119,7 @@ static void test_sum(void **state)
 {
 	static const u32 lens[] = {
 		0, 1, 29999, 30001, 65535, 65536, MMNET_MAX_LEN,
-		MMNET_MAX_LEN + 1, 0x7fffffff, 0x80000000, 0xffffffff,
+		MMNET_MAX_LEN + 1, MMNET_MAX_TCP_LEN, 0x7fffffff, 0x80000000, 0xffffffff,
 		/* wraps to the right sum in 32 bits */
 		0xffffffff - 1999, 30000U + 0x80000000,
 	};
@@ -139,15 +139,44 @@ static void test_sum(void **state)
 	assert_false(good());
 }
 
-static void test_largest(void **state)
+static void of_type(u32 type)
 {
 	tcp();
-	in.msg.seg[0].len = MMNET_MAX_LEN - 66 - 2000;
-	in.msg.len = MMNET_MAX_LEN;
+	in.msg.gso_type = type;
+	if (type == MMNET_GSO_UDP_L4)
+		udp();
+	else if (type == MMNET_GSO_NONE)
+		in.msg.gso_size = 0;
+}
+
+static void set_len(u32 len)
+{
+	in.msg.len = len;
+	in.msg.seg[0].len = len - 66 - 2000;
+}
+
+static void test_largest(void **state)
+{
+	u32 type;
+
+	for (type = MMNET_GSO_NONE; type <= MMNET_GSO_UDP_L4; type++) {
+		bool is_tcp = type == MMNET_GSO_TCPV4 ||
+			type == MMNET_GSO_TCPV6;
+
+		of_type(type);
+		set_len(MMNET_MAX_LEN);
+		assert_true(good());
+		set_len(MMNET_MAX_LEN + 1);
+		assert_int_equal(good(), is_tcp);
+		set_len(MMNET_MAX_TCP_LEN);
+		assert_int_equal(good(), is_tcp);
+		set_len(MMNET_MAX_TCP_LEN + 1);
+		assert_false(good());
+	}
+	tcp();
+	in.msg.gso_type |= MMNET_GSO_ECN;
+	set_len(MMNET_MAX_TCP_LEN);
 	assert_true(good());
-	in.msg.seg[0].len++;
-	in.msg.len++;
-	assert_false(good());
 }
 
 static void test_headers_inline(void **state)
@@ -231,6 +260,13 @@ static void test_gso_needs(void **state)
 	udp();
 	in.msg.csum_offset = 16;
 	assert_false(good());
+	/* more pieces than TCP may be cut into */
+	tcp();
+	set_len(MMNET_MAX_LEN);
+	in.msg.gso_size = MMNET_MAX_LEN / MMNET_MAX_TCP_GSO;
+	assert_false(good());
+	in.msg.gso_size++;
+	assert_true(good());
 	/* more pieces than UDP may be cut into */
 	udp();
 	in.msg.gso_size = 32;

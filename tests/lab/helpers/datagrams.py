@@ -2,12 +2,13 @@
 # SPDX-License-Identifier: GPL-2.0
 """Datagrams whose content both sides know.
 
-  datagrams.py send HOST PORT COUNT LEN... [sndbuf=BYTES]
+  datagrams.py send HOST PORT COUNT LEN... [sndbuf=BYTES] [segment=1]
   datagrams.py recv PORT SECONDS COUNT LEN... [hold=PATH]
 
 COUNT datagrams of each length. The receiver takes them in any order and prints
 how many of them came; it fails if one is damaged. With hold= it reads nothing
-before PATH exists.
+before PATH exists. With segment= all datagrams of a length are given to the
+kernel at once, which has them segmented.
 """
 import hashlib
 import os
@@ -17,6 +18,8 @@ import sys
 import time
 
 SO_RCVBUFFORCE = 33
+SOL_UDP = 17
+UDP_SEGMENT = 103
 BASE = hashlib.shake_128(b"datagram").digest(1 << 17)
 
 
@@ -32,15 +35,29 @@ def open_socket(family):
     return sock
 
 
+def send_singly(sock, peer, count, lengths):
+    for number in range(count):
+        for length in lengths:
+            sock.sendto(content(number, length), peer)
+
+
+def send_segmented(sock, peer, count, lengths):
+    for length in lengths:
+        sock.setsockopt(SOL_UDP, UDP_SEGMENT, length)
+        sock.sendto(b"".join(content(number, length)
+                             for number in range(count)), peer)
+
+
 def send(host, port, count, lengths, options):
     family, _, _, _, peer = socket.getaddrinfo(host, port)[0]
     sock = open_socket(family)
     if "sndbuf" in options:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF,
                         int(options["sndbuf"]))
-    for number in range(count):
-        for length in lengths:
-            sock.sendto(content(number, length), peer)
+    if "segment" in options:
+        send_segmented(sock, peer, count, lengths)
+    else:
+        send_singly(sock, peer, count, lengths)
     print("sent", count * len(lengths))
 
 

@@ -57,6 +57,15 @@ compile() {
 	done
 }
 
+# Test programs in C: one file each, static, so that they run in every machine.
+compile_helpers() {
+	local source
+	for source in "$ROOT$1"/tree/tests/lab/helpers/*.c; do
+		source=${source#"$ROOT"}
+		in_root gcc -O2 -Wall -Wextra -static -o "${source%.c}" "$source"
+	done
+}
+
 is_elf() {
 	[ -f "$1" ] && [ -x "$1" ] && [ "$(head -c 4 "$1" | tr -d '\0')" = $'\x7fELF' ]
 }
@@ -75,7 +84,7 @@ collect() {
 	# depmod writes by renaming, so the shared files of modtree stay as they are.
 	in_root depmod -b "$1/mods" "$version"
 	cp "$work/mods/usr/lib/modules/$version"/modules.* "$fresh/usr/lib/modules/$version/"
-	for file in "$work"/tree/tools/* "$work"/tree/tests/helpers/*; do
+	for file in "$work"/tree/tools/* "$work"/tree/tests/lab/helpers/*; do
 		if is_elf "$file"; then
 			cp "$file" "$fresh/usr/local/bin/"
 		fi
@@ -100,6 +109,7 @@ build_project() {
 	mkdir -p "$ROOT$inside"
 	sync_sources "$ROOT$inside"
 	compile "$inside"
+	compile_helpers "$inside"
 	collect "$inside"
 }
 
