@@ -220,22 +220,6 @@ void fido_tx_publish(struct fido_chan *chan)
 EXPORT_SYMBOL_GPL(fido_tx_publish);
 
 /**
- * fido_tx_unread - how many messages has the peer not pulled?
- * @chan: channel
- *
- * Context: tx.
- * Return: number of messages, published or not, as of now.
- */
-u32 fido_tx_unread(struct fido_chan *chan)
-{
-	u32 nr = fido_ring_unread(&chan->ring);
-
-	chan_check(chan);
-	return nr;
-}
-EXPORT_SYMBOL_GPL(fido_tx_unread);
-
-/**
  * fido_tx_arm_space - ask for an event when slots are free
  * @chan: channel, everything published
  * @nr: wanted number of free slots

@@ -270,19 +270,6 @@ bool fido_ring_publish(struct fido_ring *ring)
 }
 
 /**
- * fido_ring_unread - how many messages has the peer not pulled?
- * @ring: ring, connected
- *
- * Context: tx.
- * Return: number of slots that were pushed and are not free again.
- */
-u32 fido_ring_unread(struct fido_ring *ring)
-{
-	ring_look_cons(ring);
-	return ring->prod - ring->cons_seen;
-}
-
-/**
  * fido_ring_arm_space - ask for a signal when slots become free
  * @ring: ring, connected, all pushed slots published
  * @nr: wanted number of free slots

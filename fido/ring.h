@@ -96,7 +96,6 @@ void *fido_ring_slot(struct fido_ring *ring);
 u32 fido_ring_take_id(struct fido_ring *ring);
 void fido_ring_cancel_id(struct fido_ring *ring, u32 id);
 void fido_ring_push(struct fido_ring *ring, u16 len, u32 id, void *cookie);
-u32 fido_ring_unread(struct fido_ring *ring);
 bool fido_ring_publish(struct fido_ring *ring);
 bool fido_ring_arm_space(struct fido_ring *ring, u32 nr);
 u32 fido_ring_in_flight(const struct fido_ring *ring);

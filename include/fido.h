@@ -219,7 +219,6 @@ void *fido_tx_slot(struct fido_chan *chan);
 u32 fido_tx_id(struct fido_chan *chan);
 void fido_tx_id_cancel(struct fido_chan *chan, u32 id);
 void fido_tx_push(struct fido_chan *chan, u16 len, u32 id, void *cookie);
-u32 fido_tx_unread(struct fido_chan *chan);
 void fido_tx_publish(struct fido_chan *chan);
 bool fido_tx_arm_space(struct fido_chan *chan, u32 nr);
 void *fido_tx_reap(struct fido_chan *chan);

@@ -172,20 +172,6 @@ struct mmnet_moder {
 };
 
 /**
- * struct mmnet_charges - frames on the account of their sockets, see charge.c
- * @head: messages pushed
- * @tail: those whose frames are off the account, as the peer has pulled them
- * @skb: by the number of the message; a reference, or NULL
- *
- * Under the lock of the tx queue.
- */
-struct mmnet_charges {
-	u32 head;
-	u32 tail;
-	struct sk_buff *skb[MMNET_NR_SLOTS];
-};
-
-/**
  * struct mmnet_xdp - XDP on a queue
  * @rxq: what programs, and whoever gets a frame from them, know of the queue
  * @prog: runs for each frame; the same all through a poll, or NULL
@@ -227,7 +213,6 @@ enum mmnet_queue_flag {
  * @reap_lock: serializes taking back what the peer released
  * @pins: received memory in use here
  * @msg: the message that is being received; the poll's
- * @charges: frames on the account of their sockets
  * @xdp: see struct mmnet_xdp
  * @stats: counters
  * @past: counters of channels that are gone; under RTNL
@@ -247,7 +232,6 @@ struct mmnet_queue {
 		struct mmnet_msg head;
 		u8 bytes[MMNET_MSG_SIZE];
 	} msg __aligned(8);
-	struct mmnet_charges charges;
 	struct mmnet_xdp xdp;
 	struct mmnet_stats stats ____cacheline_aligned_in_smp;
 	struct fido_chan_stats past;
@@ -349,19 +333,12 @@ int mmnet_xdp_xmit(struct net_device *dev, int nr, struct xdp_frame **frames,
 int mmnet_xdp_bpf(struct net_device *dev, struct netdev_bpf *bpf);
 void mmnet_xdp_set_features(struct net_device *dev);
 
-/* charge.c */
-bool mmnet_charge_wanted(const struct sk_buff *skb);
-void mmnet_charge_add(struct mmnet_queue *q, struct sk_buff *skb);
-void mmnet_charges_poll(struct mmnet_queue *q);
-void mmnet_charges_forget(struct mmnet_queue *q);
-
 /* moder.c */
 void mmnet_moder_init(struct mmnet_moder *m, struct napi_struct *napi);
 void mmnet_moder_up(struct mmnet_moder *m);
 void mmnet_moder_down(struct mmnet_moder *m);
 u32 mmnet_moder_rest(struct mmnet_moder *m);
 void mmnet_moder_sleep(struct mmnet_moder *m);
-void mmnet_moder_soon(struct mmnet_moder *m);
 
 /* pin.c */
 int mmnet_pins_init(struct mmnet_pins *pins);

@@ -31,9 +31,6 @@
 /* Messages that are farther apart are no bulk */
 #define MAX_GAP		(2 * NSEC_PER_MSEC)
 
-/* When to look for what the peer has pulled */
-#define SOON		(250 * NSEC_PER_USEC)
-
 /* Rests after which the rate is compared, and what may be lost: a quarter */
 #define BULK_WINDOW	16
 /* Timers in a row that find nothing, until bulk is over */
@@ -79,7 +76,7 @@ static void moder_begin_window(struct mmnet_moder *m, u64 now)
 
 static void moder_begin_bulk(struct mmnet_moder *m, u64 now)
 {
-	WRITE_ONCE(m->bulk, true);
+	m->bulk = true;
 	m->before = m->gap;
 	m->worth = false;
 	m->empty = 0;
@@ -88,7 +85,7 @@ static void moder_begin_bulk(struct mmnet_moder *m, u64 now)
 
 static void moder_end_bulk(struct mmnet_moder *m)
 {
-	WRITE_ONCE(m->bulk, false);
+	m->bulk = false;
 	m->trial = m->worth ? MIN_TRIAL : min(2 * m->trial, MAX_TRIAL);
 	m->since = 0;
 }
@@ -163,20 +160,6 @@ void mmnet_moder_sleep(struct mmnet_moder *m)
 
 	if (m->bulk && !hrtimer_is_queued(&m->timer))
 		hrtimer_start(&m->timer, ns_to_ktime(wait), HRTIMER_MODE_REL);
-}
-
-/**
- * mmnet_moder_soon - have the poll called soon, without an event
- * @m: moderation
- *
- * In bulk it will be called anyway.
- *
- * Context: under the lock of the tx queue.
- */
-void mmnet_moder_soon(struct mmnet_moder *m)
-{
-	if (!READ_ONCE(m->bulk) && !hrtimer_is_queued(&m->timer))
-		hrtimer_start(&m->timer, ns_to_ktime(SOON), HRTIMER_MODE_REL);
 }
 
 /**

@@ -183,7 +183,6 @@ void mmnet_queue_down(struct mmnet_queue *q)
 	timer_delete_sync(&q->timer);
 	mmnet_moder_down(&q->moder);
 	mmnet_pins_forget(&q->pins);
-	mmnet_charges_forget(q);
 	queue_keep_stats(q);
 	q->chan = NULL;
 }

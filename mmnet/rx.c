@@ -99,6 +99,22 @@ static bool rx_may_be_forwarded(const struct mmnet_queue *q,
 }
 
 /*
+ * A datagram has a reader of its own, and never joins others: it has to be
+ * larger than a part of a stream to be worth an skb of pages.
+ */
+static u64 rx_copybreak(const struct mmnet_queue *q,
+			const struct mmnet_msg *msg)
+{
+	const struct mmnet *mm = netdev_priv(q->dev);
+	u64 limit = READ_ONCE(mm->copybreak);
+
+	if (msg->flags & MMNET_CSUM_PARTIAL &&
+	    msg->csum_offset == offsetof(struct udphdr, check))
+		limit *= 4;
+	return limit;
+}
+
+/*
  * The one decision whether a frame is copied: a reason, or KEEP. What sockets
  * hold is bounded in frames and in bytes. Over the bound, frames are copied
  * and released at once, so that a reader who never reads slows down others by
@@ -107,10 +123,9 @@ static bool rx_may_be_forwarded(const struct mmnet_queue *q,
 static enum mmnet_rx_counter rx_why_copy(const struct mmnet_queue *q,
 					 const struct mmnet_msg *msg)
 {
-	const struct mmnet *mm = netdev_priv(q->dev);
 	u32 bytes = msg->len - msg->inline_len;
 
-	if (bytes <= READ_ONCE(mm->copybreak))
+	if (bytes <= rx_copybreak(q, msg))
 		return MMNET_RX_COPY_BREAK;
 	if (q->pins.nr == MMNET_MAX_PINS)
 		return MMNET_RX_COPY_SLOTS;

@@ -160,7 +160,6 @@ bool mmnet_tx_poll(struct mmnet_queue *q, int budget)
 {
 	unsigned int nr, sum = 0;
 
-	mmnet_charges_poll(q);
 	do {
 		nr = tx_reap(q, budget);
 		sum += nr;
@@ -481,7 +480,6 @@ static void tx_send_inline(struct mmnet_queue *q, struct mmnet_msg *msg,
 	skb_tx_timestamp(skb);
 	tx_count_frame(q, skb, MMNET_TX_INLINE);
 	fido_tx_push(q->chan, tx_push_len(msg), FIDO_ID_NONE, NULL);
-	mmnet_charge_add(q, NULL);
 	dev_consume_skb_any(skb);
 }
 
@@ -496,13 +494,14 @@ static u32 tx_head_len(const struct sk_buff *skb)
 
 /*
  * An skb in flight is held as long as the peer likes. Nothing else may wait
- * for that: not the socket's account, which would make the sender as slow as
- * the peer's slowest reader (the ring, the qdisc and TCP's window bound what is
- * under way; for TCP see charge.c), not a connection being tracked, not a
- * device that goes away.
+ * for that: not the socket's send buffer and TCP's small queue, which would
+ * make the sender as slow as the peer's slowest reader (the ring, the qdisc
+ * and TCP's window bound what is under way), not a connection being tracked,
+ * not a device that goes away.
  */
 static void tx_let_go(struct sk_buff *skb)
 {
+	skb_orphan(skb);
 	nf_reset_ct(skb);
 	skb_dst_drop(skb);
 	skb_ext_reset(skb);
@@ -541,7 +540,6 @@ static struct sk_buff *tx_name_or_bounce(struct mmnet_queue *q,
 static void tx_send_ref(struct mmnet_queue *q, struct mmnet_msg *msg,
 			struct sk_buff *skb)
 {
-	struct sk_buff *charge = NULL;
 	u32 head = tx_head_len(skb), id;
 
 	if (skb_orphan_frags(skb, GFP_ATOMIC)) {
@@ -562,12 +560,7 @@ static void tx_send_ref(struct mmnet_queue *q, struct mmnet_msg *msg,
 	tx_count_frame(q, skb, MMNET_TX_REF);
 	mmnet_tx_count(q, MMNET_TX_REF_BYTES, skb->len - head);
 	tx_let_go(skb);
-	if (mmnet_charge_wanted(skb))
-		charge = skb_get(skb);
-	else
-		skb_orphan(skb);
 	fido_tx_push(q->chan, tx_push_len(msg), id, skb);
-	mmnet_charge_add(q, charge);
 	WRITE_ONCE(q->moder.tx_refs, q->moder.tx_refs + 1);
 	mmnet_queue_watch(q);
 }

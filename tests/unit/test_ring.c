@@ -71,7 +71,6 @@ static void fill_and_drain(struct pair *pair)
 		assert_int_equal(fido_ring_room(a), n);
 		for (i = 0; i < n; i++) {
 			push(a, round * n + i, FIDO_ID_NONE, NULL);
-			assert_int_equal(fido_ring_unread(a), i + 1);
 			assert_empty(b);
 		}
 		assert_int_equal(fido_ring_room(a), 0);
@@ -82,11 +81,9 @@ static void fill_and_drain(struct pair *pair)
 			assert_int_equal(id, FIDO_ID_NONE);
 			/* not free before the consumer says so */
 			assert_int_equal(fido_ring_room(a), 0);
-			assert_int_equal(fido_ring_unread(a), n);
 		}
 		assert_empty(b);
 		fido_ring_done(b);
-		assert_int_equal(fido_ring_unread(a), 0);
 	}
 }
 

@@ -1,5 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
+# LONG: each kind of segment
 # DESCRIPTION: what is segmented behind the sender: UDP (USO), TCP in frames of more than 64 KiB (BIG TCP)
 # TIMEOUT: 240
 # shellcheck disable=SC1091

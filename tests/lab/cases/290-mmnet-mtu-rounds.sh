@@ -1,5 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
+# LONG: 50 rounds
 # DESCRIPTION: 50 rounds of MTU changes on both sides, with a checksummed stream each way
 # shellcheck disable=SC1091
 . "$LAB_DIR/cases/mmnet-lib.sh"

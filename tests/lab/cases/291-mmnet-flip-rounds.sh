@@ -1,5 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
+# LONG: 50 rounds
 # DESCRIPTION: 50 rounds of ip link set down and up on both sides; a checksummed stream each way survives
 # TIMEOUT: 180
 # shellcheck disable=SC1091

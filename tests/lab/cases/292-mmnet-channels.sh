@@ -1,5 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
+# LONG: 50 rounds
 # DESCRIPTION: ethtool -L between one and all channels, 50 rounds on both sides with traffic; sending keeps to the active ones
 # TIMEOUT: 180
 # shellcheck disable=SC1091

@@ -1,5 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
+# LONG: three VMs, six paths
 # DESCRIPTION: a chain of three VMs, routed and bridged: b hands on where a's payload lies, and copies it only if c must not read a
 # TIMEOUT: 300
 # shellcheck disable=SC1091

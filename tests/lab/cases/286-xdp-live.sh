@@ -1,5 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
+# LONG: programs that come and go with traffic
 # DESCRIPTION: XDP programs come and go with traffic, are there when the driver is unloaded, and reach AF_XDP sockets
 # TIMEOUT: 300
 # shellcheck disable=SC1091
