@@ -8,10 +8,9 @@
 ROUNDS=${ROUNDS:-50}
 
 rounds() {
-	in_vm_bg "$1" "for ((i = 0; i < $ROUNDS; i++)); do
-			for mtu in $2; do
-				ip link set mmnet0 mtu \$mtu || exit 1
-			done
+	in_vm_bg "$1" "mtu=($2)
+		for ((i = 0; i < $ROUNDS; i++)); do
+			ip link set mmnet0 mtu \${mtu[i % \${#mtu[@]}]} || exit 1
 			sleep 0.05
 		done"
 }

@@ -59,7 +59,8 @@ check_multicast() {
 
 # A second unicast address needs no promiscuous mode.
 check_macvlan() {
-	in_vm a 'ip link add link mmnet0 name mv0 type macvlan mode bridge
+	in_vm a 'modprobe macvlan
+		ip link add link mmnet0 name mv0 type macvlan mode bridge
 		ip addr add 10.58.0.1/24 dev mv0
 		ip link set mv0 up'
 	in_vm b 'ip addr add 10.58.0.2/24 dev mmnet0'

@@ -34,7 +34,8 @@ check_route() {
 
 check_nat() {
 	in_dom0 'ip route del 10.50.0.0/24'
-	in_vm b "nft 'add table ip lab'
+	in_vm b "modprobe -a nf_tables nft_chain_nat nft_masq
+		nft 'add table ip lab'
 		nft 'add chain ip lab post { type nat hook postrouting priority 100; }'
 		nft 'add rule ip lab post oifname eth1 masquerade'"
 	check "translated"
@@ -46,13 +47,14 @@ check_nat() {
 # A redirected frame meets no hook: then, and only then, what may leave is copied on reception.
 check_tc() {
 	local receiver sizes="60 600 1000 1400 1514"
-	in_vm b "tc qdisc add dev eth1 clsact; sleep 0.3"
+	in_vm b "modprobe -a sch_ingress cls_matchall act_mirred
+		tc qdisc add dev eth1 clsact; sleep 0.3"
 	check "beside a filter of tc" "${ADDRESS4[a]}"
 	assert_ge "$(grown b rx_copied_forward)" 10 "frames copied on reception"
 
 	in_vm b "tc qdisc add dev mmnet0 clsact
 		tc filter add dev mmnet0 ingress protocol 0x88b5 matchall action mirred egress redirect dev eth1"
-	in_vm_bg dom0 "python3 /tmp/frames.py recv xenbr0 $((20 * SLOW)) $sizes > /tmp/frames.log"
+	in_vm_bg dom0 "python3 /tmp/frames.py tap xenbr0 $((20 * SLOW)) $sizes > /tmp/frames.log"
 	receiver=$BG
 	wait_for 20 in_dom0 'grep -q listening /tmp/frames.log'
 	in_vm a "python3 /tmp/frames.py send mmnet0 ff:ff:ff:ff:ff:ff $sizes"

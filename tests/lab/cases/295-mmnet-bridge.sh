@@ -7,9 +7,9 @@
 
 SIZES="60 64 500 992 993 1000 1024 1200 1500 1514"
 
-# recv VM DEVICE: in the background
-recv() {
-	in_vm_bg "$1" "python3 /tmp/frames.py recv $2 $((20 * SLOW)) $SIZES > /tmp/frames.$2.log"
+# tap VM DEVICE: in the background
+tap() {
+	in_vm_bg "$1" "python3 /tmp/frames.py tap $2 $((20 * SLOW)) $SIZES > /tmp/frames.$2.log"
 	wait_for 20 in_vm "$1" "grep -q listening /tmp/frames.$2.log"
 }
 
@@ -17,11 +17,11 @@ recv() {
 check_frames() {
 	local dest=$1 vif here veth there
 	vif=vif$(vm_domid b).1
-	recv b mmnet0
+	tap b mmnet0
 	here=$BG
-	recv b vd1
+	tap b vd1
 	veth=$BG
-	recv dom0 "$vif"
+	tap dom0 "$vif"
 	there=$BG
 	in_vm a "python3 /tmp/frames.py send mmnet0 $dest $SIZES"
 	wait "$here" || fail "packet socket: $(in_vm b 'cat /tmp/frames.mmnet0.log')"

@@ -84,7 +84,7 @@ run() {
 		ip link add br0 type bridge
 		ip link set $to_a master br0; ip link set $to_c master br0
 		ip link set br0 up"
-	in_vm c "ip addr replace 10.71.0.3/24 dev $(mmnet_of c b)"
+	in_vm c "ip route del 10.71.0.0/24; ip addr replace 10.71.0.3/24 dev $(mmnet_of c b)"
 	wait_for 20 in_vm a 'ping -q -c 1 -W 2 10.71.0.3'
 	chain_send a c 10.71.0.3 7043
 	no_copy_in_b

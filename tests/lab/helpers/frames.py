@@ -4,6 +4,7 @@
 
   frames.py send DEV DEST LEN...       send one frame of each length
   frames.py recv DEV SECONDS LEN...    wait for all of them, in any order
+  frames.py tap DEV SECONDS LEN...     the same, at the port of a bridge, too
 
 A frame's content follows from its length, so that both sides know it. The
 lengths count the Ethernet header, and not a VLAN tag that the device adds.
@@ -15,6 +16,8 @@ import sys
 import time
 
 ETHERTYPE = 0x88b5  # local experimental
+ETH_P_ALL = 3
+PACKET_OUTGOING = 4
 HEADER = 14
 SO_SNDBUFFORCE = 32
 SO_RCVBUFFORCE = 33
@@ -50,8 +53,13 @@ def send(dev, dest, lengths):
     print("sent", len(lengths))
 
 
-def recv(dev, seconds, lengths):
-    sock = open_socket(dev, ETHERTYPE)
+def is_ours(frame, kind):
+    return (frame[12:14] == ETHERTYPE.to_bytes(2, "big") and
+            kind != PACKET_OUTGOING)
+
+
+def recv(dev, seconds, lengths, proto):
+    sock = open_socket(dev, proto)
     print("listening", flush=True)
     wanted = set(lengths)
     end = time.monotonic() + seconds
@@ -60,7 +68,9 @@ def recv(dev, seconds, lengths):
         if left <= 0 or not select.select([sock], [], [], left)[0]:
             print("missing", sorted(wanted))
             return 1
-        frame = sock.recv(1 << 17)
+        frame, address = sock.recvfrom(1 << 17)
+        if not is_ours(frame, address[2]):
+            continue
         if frame[HEADER:] != payload(len(frame)):
             print("frame of", len(frame), "bytes is damaged")
             return 1
@@ -72,7 +82,8 @@ def recv(dev, seconds, lengths):
 def main(argv):
     if argv[1] == "send":
         return send(argv[2], argv[3], [int(n) for n in argv[4:]])
-    return recv(argv[2], float(argv[3]), [int(n) for n in argv[4:]])
+    return recv(argv[2], float(argv[3]), [int(n) for n in argv[4:]],
+                ETH_P_ALL if argv[1] == "tap" else ETHERTYPE)
 
 
 sys.exit(main(sys.argv))
