@@ -1,5 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
+# LONG: a minute or so, not in each run yet
 # DESCRIPTION: XDP programs for each verdict: in one page, with fragments, with a header put in front
 # TIMEOUT: 300
 # shellcheck disable=SC1091

@@ -1,5 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
+# LONG: a minute or so, not in each run yet
 # DESCRIPTION: XDP redirects between mmnet and a veth, both ways: TCP with checksums, frames byte by byte
 # TIMEOUT: 240
 # shellcheck disable=SC1091

@@ -1,5 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
+# LONG: a minute or so, not in each run yet
 # DESCRIPTION: what users expect of a driver: rings, speed, addresses, multicast, promiscuous, macvlan, names
 # shellcheck disable=SC1091
 . "$LAB_DIR/cases/mmnet-lib.sh"

@@ -1,5 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
+# LONG: a minute or so, not in each run yet
 # DESCRIPTION: frames leave the receiving VM by netfront: routed, translated, redirected by tc, spliced by a proxy; content as sent
 # TIMEOUT: 180
 # shellcheck disable=SC1091

@@ -1,5 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
+# LONG: a minute or so, not in each run yet
 # DESCRIPTION: a bridge of mmnet and netfront: odd frames and streams pass it, flooded ones too, a packet socket reads along
 # TIMEOUT: 180
 # shellcheck disable=SC1091

@@ -1,5 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
+# LONG: a minute or so, not in each run yet
 # DESCRIPTION: frames go on through virtual devices of the receiving VM: veth and macvlan into a namespace, tun to a process; content as sent
 # TIMEOUT: 180
 # shellcheck disable=SC1091
