@@ -13,6 +13,7 @@ from .lab import Failed, Lab
 
 TOP = os.path.realpath(os.path.join(os.path.dirname(__file__), "..", "..", ".."))
 START = time.monotonic()
+QUICK_MINUTES = 8
 
 
 def say(text):
@@ -28,19 +29,19 @@ def arguments(argv=None):
     # Not SECONDS: bash has a variable of this name, which would get lost or worse on the way.
     parser.add_argument("--seconds", type=int, default=int(env("RUN_SECONDS", "1")), help="length of a run (RUN_SECONDS=1)")
     parser.add_argument("--quick", action="store_true", default=env("QUICK") == "1",
-                        help="one run of a second each, to try the benchmark itself (QUICK=1)")
+                        help="one run of a second each within 8 minutes, to try the benchmark itself (QUICK=1)")
     parser.add_argument("--only", default=env("ONLY", ""), metavar="NAME,...",
                         help="net, blk, or beginnings of names such as net:tcp_stream, 'blk:fio seq*1 MiB' (ONLY=)")
     parser.add_argument("--vcpus", type=int, choices=(1, 2), default=int(env("BENCH_VCPUS", "1")),
                         help="2: other tests, which need several processors and queues in a and b (BENCH_VCPUS=1)")
     parser.add_argument("--minutes", type=float, default=float(env("MINUTES", "25")),
-                        help="begin no round that would end later, on a machine that is too slow (MINUTES=25)")
+                        help="begin no round that would end later, and nothing at all after that (MINUTES=25)")
     parser.add_argument("--no-counts", action="store_true", help="leave out what is counted in runs of its own")
     parser.add_argument("--keep", action="store_true", help="leave the lab running")
     parser.add_argument("--out", help="directory for the results (build/bench, or build/bench/vcpus2)")
     options = parser.parse_args(argv)
     if options.quick:
-        options.reps, options.seconds = 1, 1
+        options.reps, options.seconds, options.minutes = 1, 1, min(options.minutes, QUICK_MINUTES)
     if options.reps < 1 or options.seconds < 1:
         parser.error("--reps and --seconds are at least 1")
     options.only = [name.strip().lower() for name in options.only.split(",") if name.strip()]
@@ -86,6 +87,21 @@ def prepare(lab, groups):
             cell.mark_trouble(mine, module.set_up(lab, say))
 
 
+def is_late(options):
+    """Whether the machine was too slow for all that was wanted."""
+    return time.monotonic() - START > options.minutes * 60
+
+
+def play_round(lab, options, groups, rep):
+    """As far as there is time."""
+    for number, group in enumerate(groups):
+        if is_late(options):
+            say(f"no time for {len(groups) - number} more tests of round {rep + 1}")
+            break
+        rounds.play(lab, groups, group, rep, options.seconds, say)
+        progress(group, rep)
+
+
 def progress(group, rep):
     """Figures of this run, one line."""
     figures = [f"{one.path.name} {report.number(one.last)}" for one in group.turn(0) if one.last is not None]
@@ -100,9 +116,7 @@ def repeat(lab, options, groups, about, watch):
         if rep and begin - START + longest > options.minutes * 60:
             say(f"no time for round {rep + 1} of {options.reps} within {options.minutes:.0f} minutes")
             break
-        for group in groups:
-            rounds.play(lab, groups, group, rep, options.seconds, say)
-            progress(group, rep)
+        play_round(lab, options, groups, rep)
         longest = max(longest, time.monotonic() - begin)
         about["round_s"] = round(longest)
         about["reps"] = rep + 1
@@ -115,13 +129,19 @@ def repeat(lab, options, groups, about, watch):
 
 def count(lab, options, groups):
     """A run of its own for the counters, once for each cell that has some."""
-    cells = [one for group in groups if group.test.counted for one in group.turn(0) if one.path.account]
-    if not cells:
+    counted = [group for group in groups if group.test.counted]
+    if options.quick:
+        counted = list({group.family: group for group in reversed(counted)}.values())
+    cells = [one for group in counted for one in group.turn(0) if one.path.account]
+    if not cells or is_late(options):
         return
     begin = time.monotonic()
     machines = sorted({name for one in cells for name in one.path.machines})
     with counters.probes(lab, machines, say):
         for one in cells:
+            if is_late(options):
+                say("no time to count more")
+                break
             try:
                 counters.count(lab, one, options.seconds)
                 found = [f"{report.number(value)} {what}" for (what, _), value in one.counts.items()]

@@ -204,9 +204,18 @@ def set_up_mmblk(lab, disk):
 def set_up(lab, say):
     """Makes the paths ready; returns the reason why one is not, by path."""
     device = backing(lab.vcpus)
-    for name, number in (("a", 1), ("b", 2), ("dom0", 1)):
+
+    def load(name, number):
         lab.run(name, device.load.format(number=number), 120)
-    mmblk, other, dom0, _ = (path.name for path in paths(lab.vcpus))
-    return set_up_paths({mmblk: lambda: set_up_mmblk(lab, device.of_b[0]),
-                         other: lambda: attach(lab, "b", "xvdc", device.of_b[1]),
-                         dom0: lambda: attach(lab, "dom0", "xvdb", device.own)}, say)
+
+    def set_up_b():
+        load("b", 2)
+        set_up_mmblk(lab, device.of_b[0])
+
+    def set_up_dom0():
+        load("dom0", 1)
+        attach(lab, "dom0", "xvdb", device.own)
+
+    mmblk, other, dom0, own = (path.name for path in paths(lab.vcpus))
+    return set_up_paths({own: lambda: load("a", 1), mmblk: set_up_b,
+                         other: lambda: attach(lab, "b", "xvdc", device.of_b[1]), dom0: set_up_dom0}, say)

@@ -162,5 +162,5 @@ def set_up_paths(steps, say):
 
 
 def per(value, base):
-    """A ratio, or None where nothing was counted to relate to."""
-    return value / base if base else None
+    """A ratio, or None where one of both was not counted."""
+    return value / base if base and value is not None else None

@@ -35,20 +35,26 @@ class Lab:
         suite = os.environ.get("SUITE", "trixie")
         self.env = dict(os.environ, SUITE=suite, VMS="a b", VCPUS=str(vcpus))
         self.env["LAB_STATE"] = os.environ.get("LAB_STATE") or os.path.join(CACHE, suite, "bench")
+        self.children = []
 
-    def verb(self, *args):
-        """Runs a verb of the lab whose messages are for the user."""
+    def begin(self, *args):
+        """Starts a verb of the lab whose messages are for the user."""
         # In a session of its own, so that an interruption reaches its compilers too.
         child = subprocess.Popen([self.program, *args], env=self.env, stdin=subprocess.DEVNULL,
                                  stdout=sys.stderr, start_new_session=True)
-        try:
-            status = child.wait()
-        except BaseException:
-            os.killpg(child.pid, signal.SIGTERM)
-            child.wait()
-            raise
+        self.children.append(child)
+        return child
+
+    def end(self, child):
+        """Waits for what begin() started."""
+        status = child.wait()
+        self.children.remove(child)
         if status:
-            raise Failed(f"lab {' '.join(args)} ended with {status}")
+            raise Failed(f"lab {' '.join(child.args[1:])} ended with {status}")
+
+    def verb(self, *args):
+        """Both."""
+        self.end(self.begin(*args))
 
     def run(self, name, command, limit=60):
         """Standard output of a command in dom0 or a VM."""
@@ -75,16 +81,25 @@ class Lab:
         self.verb("down")
         self.verb("up")
 
-    def start_loopback_vm(self):
+    def begin_loopback_vm(self):
         """Adds VM c, which has as many processors as a and b together."""
         self.run("dom0", f"mkdir -p /lab/vm && echo 'vcpus = {2 * self.vcpus}' > /lab/vm/c.extra")
-        self.verb("vm", "start", "c")
+        return self.begin("vm", "start", "c")
+
+    def end_loopback_vm(self, child):
+        """It answers now, and is what was asked for."""
+        self.end(child)
         seen = self.run("c", "nproc").strip()
         if seen != str(2 * self.vcpus):
             raise Failed(f"c has {seen} processors")
 
     def down(self):
         """Whatever happens, nothing is left running."""
+        for child in self.children:
+            if child.poll() is None:
+                os.killpg(child.pid, signal.SIGTERM)
+                child.wait()
+        self.children = []
         subprocess.run([self.program, "down"], env=self.env, check=False, stdin=subprocess.DEVNULL,
                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 

@@ -205,15 +205,17 @@ def set_up_jumbo(lab):
     lab.run("a", f"ping -c 3 -i 0.2 -W 5 {JUMBO['b']}", 60)
 
 
-def set_up_loopback(lab):
+def set_up_loopback(lab, child):
     """VM c is there for this only."""
-    lab.start_loopback_vm()
+    lab.end_loopback_vm(child)
     start_netserver(lab, "c")
 
 
 def set_up(lab, say):
     """Makes the paths ready; returns the reason why one is not, by path."""
-    for vm in "ab":
-        start_netserver(lab, vm)
-    return set_up_paths({"mmnet": lambda: set_up_mmnet(lab),
-                         "mmnet, MTU 65535": lambda: set_up_jumbo(lab), "loopback": lambda: set_up_loopback(lab)}, say)
+    # It boots while the others are made ready.
+    loopback = lab.begin_loopback_vm()
+    return set_up_paths({"netfront": lambda: [start_netserver(lab, vm) for vm in "ab"],
+                         "mmnet": lambda: set_up_mmnet(lab),
+                         "mmnet, MTU 65535": lambda: set_up_jumbo(lab),
+                         "loopback": lambda: set_up_loopback(lab, loopback)}, say)
