@@ -25,7 +25,7 @@ def arguments(argv=None):
     """Defaults come from the environment, for make bench."""
     parser = argparse.ArgumentParser(prog="tests/bench/bench", description=__doc__)
     env = os.environ.get
-    parser.add_argument("--reps", type=int, default=int(env("REPS", "7")), help="repetitions (REPS=7)")
+    parser.add_argument("--reps", type=int, default=int(env("REPS", "5")), help="repetitions (REPS=5)")
     # Not SECONDS: bash has a variable of this name, which would get lost or worse on the way.
     parser.add_argument("--seconds", type=int, default=int(env("RUN_SECONDS", "1")), help="length of a run (RUN_SECONDS=1)")
     parser.add_argument("--quick", action="store_true", default=env("QUICK") == "1",
