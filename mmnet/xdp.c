@@ -177,18 +177,21 @@ static void buff_write_skb(struct xdp_buff *xdp, const struct sk_buff *skb)
 	}
 }
 
-/* What the sender left out: positions were checked by mmnet_msg_check(). */
-static void buff_set_csum(struct xdp_buff *xdp, const struct mmnet_msg *msg)
+/*
+ * What the sender left out. It is in the first page: see mmnet_msg_check(), and
+ * the headers of a segment are no longer than those of the whole.
+ */
+static void buff_set_csum(struct xdp_buff *xdp, u32 start, u32 csum_offset)
 {
-	__sum16 *sum = xdp->data + msg->csum_start + msg->csum_offset;
-	u32 offset, part;
+	u32 len = xdp_get_buff_len(xdp), offset, part;
+	__sum16 *sum = xdp->data + start + csum_offset;
 	__wsum csum = 0;
 
-	for (offset = msg->csum_start; offset < msg->len; offset += part) {
+	for (offset = start; offset < len; offset += part) {
 		const void *from = buff_at(xdp, offset, &part);
 
 		csum = csum_block_add(csum, csum_partial(from, part, 0),
-				      offset - msg->csum_start);
+				      offset - start);
 	}
 	*sum = csum_fold(csum) ?: CSUM_MANGLED_0;
 }
@@ -399,6 +402,7 @@ static bool xdp_takes(struct mmnet_queue *q, u32 len)
 
 static void run_segment(struct mmnet_queue *q, const struct sk_buff *skb)
 {
+	bool partial = skb->ip_summed == CHECKSUM_PARTIAL;
 	struct xdp_buff xdp;
 
 	if (!xdp_takes(q, skb->len))
@@ -408,27 +412,28 @@ static void run_segment(struct mmnet_queue *q, const struct sk_buff *skb)
 		return;
 	}
 	buff_write_skb(&xdp, skb);
-	run_program(q, &xdp, true);
+	if (partial)
+		buff_set_csum(&xdp, skb_checksum_start_offset(skb),
+			      skb->csum_offset);
+	run_program(q, &xdp, partial);
 }
 
 /*
- * Without features, the stack makes linear frames with all checksums. It does
- * not trust what the peer said about the headers. One segment is none: there
- * only the checksum is missing.
+ * The stack does not trust what the peer said about the headers. Segments
+ * share the payload and lack their checksums; one segment is none.
  */
 static struct sk_buff *skb_to_segments(struct sk_buff *skb)
 {
+	netdev_features_t features = NETIF_F_HW_CSUM;
 	struct sk_buff *segs;
 
-	if (skb_is_gso(skb)) {
-		segs = skb_gso_segment(skb, 0);
-		consume_skb(skb);
-		return IS_ERR(segs) ? NULL : segs;
-	}
-	if (!skb_checksum_help(skb))
+	if (!skb_is_gso(skb))
 		return skb;
-	kfree_skb(skb);
-	return NULL;
+	if (!skb_has_frag_list(skb))
+		features |= NETIF_F_SG;
+	segs = skb_gso_segment(skb, features);
+	consume_skb(skb);
+	return IS_ERR(segs) ? NULL : segs;
 }
 
 /* A frame that was to be segmented by others */
@@ -476,7 +481,7 @@ static int run_frame(struct mmnet_queue *q)
 		return err;
 	}
 	if (msg->flags & MMNET_CSUM_PARTIAL)
-		buff_set_csum(&xdp, msg);
+		buff_set_csum(&xdp, msg->csum_start, msg->csum_offset);
 	run_program(q, &xdp, msg->flags & (MMNET_CSUM_PARTIAL |
 					   MMNET_CSUM_VALID));
 	return 0;
