@@ -535,7 +535,7 @@ static void link_work_fn(struct work_struct *work)
 	struct fido_link *link = container_of(to_delayed_work(work),
 					      struct fido_link, work);
 	enum xenbus_state peer;
-	bool again;
+	bool again, was_closed;
 
 	WRITE_ONCE(link->progress, false);
 	peer = READ_ONCE(link->peer_state);
@@ -548,7 +548,10 @@ static void link_work_fn(struct work_struct *work)
 		frontend_step(link, peer);
 	else
 		backend_step(link, peer);
+	was_closed = link->state == FIDO_LINK_CLOSED;
 	again |= link_step_down(link, peer);
+	/* to start over has to be thought of: the peer may have done so already */
+	again |= link->state == FIDO_LINK_CLOSED && !was_closed;
 	if (link->state == FIDO_LINK_UP) {
 		/* first what becomes free, then who waits for that */
 		again |= fido_link_step_held(link);
