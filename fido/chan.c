@@ -3,6 +3,7 @@
  * Channels: allocating what the peer reads, connecting to what the peer wrote,
  * and keeping memory in flight until nobody reads it any more.
  */
+#include <linux/bottom_half.h>
 #include <linux/io.h>
 #include <linux/irq.h>
 #include <linux/mm.h>
@@ -363,9 +364,11 @@ void fido_chans_live(struct fido_chans *chans)
 		/* what ->up() did is complete; pairs with chan_interrupt() */
 		smp_store_release(&chans->chan[i]->live, true);
 		smp_mb();	/* @live before @eoi_pending, which ack reads */
+		local_bh_disable();	/* what it schedules runs at the end */
 		local_irq_disable();
 		chans->chan[i]->event(chans->chan[i], chans->chan[i]->priv);
 		local_irq_enable();
+		local_bh_enable();
 	}
 }
 

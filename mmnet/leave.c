@@ -147,7 +147,6 @@ static void leave_swap_data(struct sk_buff *skb, struct sk_buff *copy)
 	swap(a->nr_frags, b->nr_frags);
 	swap(a->frag_list, b->frag_list);
 	copy->pp_recycle = skb->pp_recycle;
-	skb->pp_recycle = 0;
 }
 
 /*

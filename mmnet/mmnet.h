@@ -140,12 +140,12 @@ struct mmnet_pins {
  * @window_rests: rests since @window
  * @window_got: messages since @window
  * @window: when we began to count these, in nanoseconds
- * @before: @gap when @bulk began
+ * @before: nanoseconds between two messages before @bulk, since @trial_began
+ * @trial_began: when @since was zero
  * @since: messages since @bulk ended
  * @trial: messages until it is tried
  * @got: messages since the latest rest
- * @gap: nanoseconds between two messages, on average
- * @rested: time of the latest rest with messages
+ * @rested: time of the latest rest
  * @rx_refs: messages with memory that came
  * @refs_seen: sum of both at the latest rest
  * @tx_refs: messages with memory that went, written under the lock of the tx
@@ -161,10 +161,10 @@ struct mmnet_moder {
 	u32 window_got;
 	u64 window;
 	u32 before;
+	u64 trial_began;
 	u32 since;
 	u32 trial;
 	u32 got;
-	u32 gap;
 	u64 rested;
 	u32 rx_refs;
 	u32 refs_seen;

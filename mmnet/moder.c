@@ -31,8 +31,12 @@
 /* Messages that are farther apart are no bulk */
 #define MAX_GAP		(2 * NSEC_PER_MSEC)
 
-/* Rests after which the rate is compared, and what may be lost: a quarter */
+/*
+ * The rate is compared over so many rests, and from so many on: messages may
+ * be a quarter farther apart
+ */
 #define BULK_WINDOW	16
+#define BULK_LOOK	4
 /* Timers in a row that find nothing, until bulk is over */
 #define BULK_EMPTY	2
 /* Messages until it is tried (again) */
@@ -57,14 +61,13 @@ static bool moder_is_heavy(struct mmnet_moder *m)
 	return 4 * new >= m->got;
 }
 
-/* The time between two messages, averaged over the latest eight rests or so */
-static void moder_measure(struct mmnet_moder *m, u64 now)
+/* A pause, or messages so far apart that each may well have its event */
+static bool moder_has_paused(struct mmnet_moder *m, u64 now)
 {
-	u64 gap = div_u64(now - m->rested, m->got);
+	u64 gap = div_u64(now - m->rested, m->got ?: 1);
 
-	gap = min_t(u64, gap, MAX_GAP);
-	m->gap += (s32)((u32)gap - m->gap) / 8;
 	m->rested = now;
+	return gap >= MAX_GAP;
 }
 
 static void moder_begin_window(struct mmnet_moder *m, u64 now)
@@ -77,17 +80,23 @@ static void moder_begin_window(struct mmnet_moder *m, u64 now)
 static void moder_begin_bulk(struct mmnet_moder *m, u64 now)
 {
 	m->bulk = true;
-	m->before = m->gap;
+	m->before = max_t(u32, div_u64(now - m->trial_began, m->since), 1);
 	m->worth = false;
 	m->empty = 0;
 	moder_begin_window(m, now);
 }
 
-static void moder_end_bulk(struct mmnet_moder *m)
+static void moder_begin_trial(struct mmnet_moder *m, u64 now)
+{
+	m->trial_began = now;
+	m->since = 0;
+}
+
+static void moder_end_bulk(struct mmnet_moder *m, u64 now)
 {
 	m->bulk = false;
 	m->trial = m->worth ? MIN_TRIAL : min(2 * m->trial, MAX_TRIAL);
-	m->since = 0;
+	moder_begin_trial(m, now);
 }
 
 /* Do messages come as fast as they did before we slept for many? */
@@ -98,31 +107,40 @@ static bool moder_is_worth(const struct mmnet_moder *m, u64 now)
 
 static void moder_judge_bulk(struct mmnet_moder *m, u64 now)
 {
+	bool worth;
+
 	m->empty = m->got ? 0 : m->empty + 1;
 	if (m->empty == BULK_EMPTY) {
-		moder_end_bulk(m);
+		moder_end_bulk(m, now);
 		return;
 	}
 	m->window_got += m->got;
-	if (++m->window_rests < BULK_WINDOW)
+	worth = moder_is_worth(m, now);
+	/* what is not worth it shows early */
+	if (++m->window_rests < BULK_LOOK ||
+	    (worth && m->window_rests < BULK_WINDOW))
 		return;
-	m->worth = moder_is_worth(m, now);
-	if (m->worth)
+	m->worth = worth;
+	if (worth)
 		moder_begin_window(m, now);
 	else
-		moder_end_bulk(m);
+		moder_end_bulk(m, now);
 }
 
 static void moder_judge(struct mmnet_moder *m, u64 now)
 {
-	bool heavy = moder_is_heavy(m);
+	bool heavy = moder_is_heavy(m), paused = moder_has_paused(m, now);
 
 	if (m->bulk) {
 		moder_judge_bulk(m, now);
 		return;
 	}
-	m->since = heavy ? m->since + m->got : 0;
-	if (m->since >= m->trial && m->gap < MAX_GAP)
+	if (!heavy || paused) {
+		moder_begin_trial(m, now);
+		return;
+	}
+	m->since += m->got;
+	if (m->since >= m->trial)
 		moder_begin_bulk(m, now);
 }
 
@@ -138,10 +156,8 @@ u32 mmnet_moder_rest(struct mmnet_moder *m)
 {
 	u64 now = ktime_get_ns();
 
-	if (m->got)
-		moder_measure(m, now);
 	/* a poll for another reason in the middle of a wait says nothing */
-	else if (hrtimer_is_queued(&m->timer))
+	if (!m->got && hrtimer_is_queued(&m->timer))
 		return m->bulk ? BULK_MESSAGES : 1;
 	moder_judge(m, now);
 	m->got = 0;
@@ -156,7 +172,8 @@ u32 mmnet_moder_rest(struct mmnet_moder *m)
  */
 void mmnet_moder_sleep(struct mmnet_moder *m)
 {
-	u64 wait = clamp_t(u64, (u64)m->gap * BULK_GAPS, MIN_WAIT, MAX_WAIT);
+	/* of the time before we waited: the one of now follows from the wait */
+	u64 wait = clamp_t(u64, (u64)m->before * BULK_GAPS, MIN_WAIT, MAX_WAIT);
 
 	if (m->bulk && !hrtimer_is_queued(&m->timer))
 		hrtimer_start(&m->timer, ns_to_ktime(wait), HRTIMER_MODE_REL);
@@ -170,10 +187,9 @@ void mmnet_moder_up(struct mmnet_moder *m)
 {
 	m->bulk = false;
 	m->got = 0;
-	m->since = 0;
 	m->trial = MIN_TRIAL;
-	m->gap = MAX_GAP;
 	m->rested = ktime_get_ns();
+	moder_begin_trial(m, m->rested);
 }
 
 /**

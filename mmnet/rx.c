@@ -512,7 +512,6 @@ static struct sk_buff *rx_build(struct mmnet_queue *q, u32 id)
 		return skb;
 	}
 
-	q->moder.rx_refs++;
 	why = rx_why_copy(q, &q->msg.head);
 	if (why == KEEP) {
 		skb = rx_keep(q, id);
@@ -592,6 +591,8 @@ static bool rx_one(struct mmnet_queue *q)
 		fido_chan_break(q->chan, why);
 		return false;
 	}
+	if (id != FIDO_ID_NONE)
+		q->moder.rx_refs++;
 	rx_frame(q, id);
 	return true;
 }

@@ -251,7 +251,8 @@ static bool tx_describe_checked(struct mmnet_msg *msg, struct sk_buff *skb)
 	tx_describe(msg, skb);
 	if (likely(!mmnet_offload_check(msg)))
 		return true;
-	if (skb_is_gso(skb) || skb_checksum_help(skb))
+	if (skb_is_gso(skb) || skb->ip_summed != CHECKSUM_PARTIAL ||
+	    skb_checksum_help(skb))
 		return false;
 	tx_describe(msg, skb);
 	return !mmnet_offload_check(msg);

@@ -35,6 +35,12 @@
 /* ...and what follows from it for a program that knows of one page only */
 #define LINEAR_MAX_MTU	(FIRST_ROOM - VLAN_ETH_HLEN - VLAN_HLEN)
 
+/*
+ * The longest frame in segments of an MTU of 1,500 has 363. Each costs a run of
+ * the program within one poll: more are not what an honest peer sends.
+ */
+#define MAX_SEGMENTS	1024
+
 /* All checksum fields are in the first page, every frame fits into the frags */
 static_assert(FIRST_ROOM >= MMNET_MAX_CSUM);
 static_assert(FIRST_ROOM + MAX_SKB_FRAGS * PAGE_SIZE >= MMNET_MAX_LEN);
@@ -288,7 +294,8 @@ int mmnet_xdp_xmit(struct net_device *dev, int nr, struct xdp_frame **frames,
 		sent++;
 	if (sent < nr)
 		mmnet_tx_count(q, MMNET_TX_DROP_XDP, nr - sent);
-	if (sent && (flags & XDP_XMIT_FLUSH))
+	/* whatever the flags say: with nothing left to send, no flush comes */
+	if (sent)
 		fido_tx_publish(q->chan);
 	__netif_tx_unlock(txq);
 	return sent;
@@ -322,6 +329,8 @@ static bool run_pass(struct mmnet_queue *q, struct xdp_buff *xdp,
 		return false;
 	if (run->checked && same)
 		skb->ip_summed = CHECKSUM_UNNECESSARY;
+	if (!same)
+		q->msg.head.flags &= ~MMNET_HASH;	/* of another flow */
 	mmnet_rx_deliver(q, skb);
 	return true;
 }
@@ -497,9 +506,15 @@ static int run_frame(struct mmnet_queue *q)
  */
 int mmnet_xdp_rx(struct mmnet_queue *q)
 {
-	if (q->msg.head.gso_type != MMNET_GSO_NONE)
-		return run_segments(q);
-	return run_frame(q);
+	const struct mmnet_msg *msg = &q->msg.head;
+
+	if (msg->gso_type == MMNET_GSO_NONE)
+		return run_frame(q);
+	if (msg->len / msg->gso_size > MAX_SEGMENTS) {
+		mmnet_rx_count(q, MMNET_RX_DROP_XDP_SEGMENT, 1);
+		return 0;
+	}
+	return run_segments(q);
 }
 
 /**
