@@ -8,9 +8,6 @@ from .cell import Path, Result, Test, per, set_up_paths
 from .lab import ADDRESS, Failed
 
 MMNET = {"a": "10.77.0.1", "b": "10.77.0.2"}
-# A second interface between the same two, with the MTU that loopback has by default.
-JUMBO = {"a": "10.78.0.1", "b": "10.78.0.2"}
-JUMBO_MTU = 65535
 SIZES = (64, 1024, 4096, 8192, 16384, 65536)
 STREAMS = 8
 SENDFILE = "/tmp/bench-file"
@@ -177,7 +174,6 @@ def account_netfront(delta):
 PATHS = (
     Path("mmnet", "a", MMNET["b"], ("a", "b"), account_mmnet),
     Path("netfront", "a", ADDRESS["b"], ("a", "b", "dom0"), account_netfront),
-    Path("mmnet, MTU 65535", "a", JUMBO["b"], ("a", "b"), None),
     # Nobody is notified and nothing is granted within one kernel.
     Path("loopback", "c", "127.0.0.1", ("c",), None),
 )
@@ -197,14 +193,6 @@ def set_up_mmnet(lab):
     lab.run("a", f"ping -c 3 -i 0.2 -W 5 {MMNET['b']}", 60)
 
 
-def set_up_jumbo(lab):
-    """It is mmnet1, as the second one."""
-    lab.run("dom0", f"fidoctl net add a b --queues {lab.vcpus} --wait 60 >&2", 120)
-    for vm, address in JUMBO.items():
-        lab.run(vm, f"ip link set mmnet1 mtu {JUMBO_MTU} up && ip addr replace {address}/24 dev mmnet1")
-    lab.run("a", f"ping -c 3 -i 0.2 -W 5 {JUMBO['b']}", 60)
-
-
 def set_up_loopback(lab, child):
     """VM c is there for this only."""
     lab.end_loopback_vm(child)
@@ -217,5 +205,4 @@ def set_up(lab, say):
     loopback = lab.begin_loopback_vm()
     return set_up_paths({"netfront": lambda: [start_netserver(lab, vm) for vm in "ab"],
                          "mmnet": lambda: set_up_mmnet(lab),
-                         "mmnet, MTU 65535": lambda: set_up_jumbo(lab),
                          "loopback": lambda: set_up_loopback(lab, loopback)}, say)
