@@ -159,13 +159,17 @@ prepare_vms() {
 	done
 }
 
+# A case that the emulator spoiled is begun anew, but not for ever.
+EMULATOR_ATTEMPTS=4
+
 # Cases of a minute and more that repeat what others do once are run on demand.
 is_left_out() {
 	[ -z "${LONG-}" ] && [ -n "$(case_header "$1" LONG '')" ]
 }
 
+# run_case FILE NUMBER [ATTEMPT]
 run_case() {
-	local file=$1 number=$2 limit start=$SECONDS rc=0 reason='' faults
+	local file=$1 number=$2 attempt=${3:-1} limit start=$SECONDS rc=0 reason='' faults lost=''
 	CASE_NAME=$(basename "$file" .sh)
 	CASE_DIR=$LAB_STATE/case
 	CASE_LOG=$LOGS/cases/$CASE_NAME.log
@@ -186,8 +190,15 @@ run_case() {
 	flush_consoles $(recorded_vms)
 	note_ends
 	faults=$(vm_faults; bad_since_mark "$CASE_DIR/expected")
+	! emulator_lost_vm || lost=1
 	advance_marks
 	remember_zombies
+	if [ -n "$lost" ] && [ -n "$faults" ] && [ "$attempt" -lt "$EMULATOR_ATTEMPTS" ]; then
+		echo "# $CASE_NAME: the emulator gave a VM the hypervisor's registers, see host.log; once more"
+		restore_lab "$faults" || bail_out "the VMs did not come back after $CASE_NAME"
+		run_case "$file" "$number" $((attempt + 1))
+		return
+	fi
 	if [ -n "$faults" ] || [ -n "$reason" ] || { [ $rc != 0 ] && [ $rc != "$EXIT_SKIP" ]; }; then
 		report "not ok" "$number" "$CASE_NAME"
 		FAILED=$((FAILED + 1))
