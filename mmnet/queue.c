@@ -141,8 +141,6 @@ void mmnet_queue_up(struct mmnet_queue *q, struct fido_chan *chan)
 	if (q->dev->num_tx_queues > 1)
 		fido_chan_set_affinity(chan, cpu);
 	napi_enable(&q->napi);
-	/* since 6.13 it has its id only now */
-	q->xdp.rxq.napi_id = q->napi.napi_id;
 }
 
 /**
