@@ -21,8 +21,8 @@ static int tx_name(struct fido_chan *chan, struct test_msg *msg,
 				   piece->len, &piece->addr);
 		if (err)
 			return err;
-		last = &msg->seg[msg->nr_segs - 1];
-		if (msg->nr_segs && last->addr + last->len == piece->addr) {
+		last = msg->nr_segs ? &msg->seg[msg->nr_segs - 1] : NULL;
+		if (last && last->addr + last->len == piece->addr) {
 			last->len += piece->len;
 			continue;
 		}
