@@ -139,6 +139,43 @@ void fido_link_break(struct fido_link *link, const char *why)
 	fido_link_kick(link);
 }
 
+/*
+ * A removal that takes its time can come after the toolstack has made the link
+ * anew, at the same place. Nodes in Initialising are new, and not ours: every
+ * link leaves that state when it is added. Written to, they would never be
+ * probed (xenbus_probe_node()).
+ */
+static void link_leave_state(struct fido_link *link, enum xenbus_state state)
+{
+	const char *dir = link->xbdev->nodename;
+	struct xenbus_transaction xbt;
+	int now, err;
+
+	do {
+		if (xenbus_transaction_start(&xbt))
+			return;
+		if (xenbus_scanf(xbt, dir, "state", "%d", &now) != 1 ||
+		    now == XenbusStateInitialising) {
+			xenbus_transaction_end(xbt, 1);
+			return;
+		}
+		xenbus_printf(xbt, dir, "state", "%d", state);
+		err = xenbus_transaction_end(xbt, 0);
+	} while (err == -EAGAIN);
+	/* xenbus_switch_state() writes nothing that it believes to be there */
+	if (!err)
+		link->xbdev->state = state;
+}
+
+/* The state that the peer and the toolstack see. */
+static void link_show_state(struct fido_link *link, enum xenbus_state state)
+{
+	if (link->removing)
+		link_leave_state(link, state);
+	else
+		xenbus_switch_state(link->xbdev, state);
+}
+
 /* Steps up */
 
 static irqreturn_t link_interrupt(int irq, void *data)
@@ -313,7 +350,7 @@ static void link_offer(struct fido_link *link)
 	err = link_write_nodes(link);
 	if (err)
 		return link_fail(link, err, "writing nodes");
-	xenbus_switch_state(link->xbdev, XenbusStateInitialised);
+	link_show_state(link, XenbusStateInitialised);
 }
 
 /* Frontend: the backend has mapped us and exports its memory. */
@@ -328,7 +365,7 @@ static void link_connect_frontend(struct fido_link *link)
 	if (err)
 		return link_fail(link, err, "binding the event channel");
 	link_up(link);
-	xenbus_switch_state(link->xbdev, XenbusStateConnected);
+	link_show_state(link, XenbusStateConnected);
 }
 
 /* Backend: the frontend exports its memory. */
@@ -353,7 +390,7 @@ static void link_connect_backend(struct fido_link *link)
 	err = link_write_nodes(link);
 	if (err)
 		return link_fail(link, err, "writing nodes");
-	xenbus_switch_state(link->xbdev, XenbusStateConnected);
+	link_show_state(link, XenbusStateConnected);
 }
 
 /* Steps down */
@@ -382,7 +419,7 @@ static void link_close(struct fido_link *link)
 	if (was_up)
 		dev_info(&link->xbdev->dev, "link to domain %u is down\n",
 			 link->peer);
-	xenbus_switch_state(link->xbdev, XenbusStateClosing);
+	link_show_state(link, XenbusStateClosing);
 }
 
 /* Has the peer unmapped our memory, or is there no peer any more? */
@@ -414,7 +451,7 @@ static bool link_step_down(struct fido_link *link, enum xenbus_state peer)
 			return true;
 		link->closing = NULL;
 		link_change_state(link, FIDO_LINK_CLOSED);
-		xenbus_switch_state(link->xbdev, XenbusStateClosed);
+		link_show_state(link, XenbusStateClosed);
 	}
 	if (link->state != FIDO_LINK_CLOSED || !link->export)
 		return false;
@@ -477,7 +514,7 @@ static void backend_restart(struct fido_link *link)
 	    !xenbus_read_unsigned(link->xbdev->nodename, "online", 1))
 		return;
 	link_change_state(link, FIDO_LINK_INIT);
-	xenbus_switch_state(link->xbdev, XenbusStateInitWait);
+	link_show_state(link, XenbusStateInitWait);
 }
 
 static void backend_step(struct fido_link *link, enum xenbus_state frontend)
@@ -685,7 +722,7 @@ static void link_finish(struct fido_link *link)
 	if (link->closing && fido_window_shrink(link->closing))
 		fido_window_abandon(link->closing);
 	link->closing = NULL;
-	xenbus_switch_state(link->xbdev, XenbusStateClosed);
+	link_show_state(link, XenbusStateClosed);
 	link_revoke(link);
 }
 
