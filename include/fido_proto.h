@@ -71,7 +71,7 @@
  *   type   node         side    value
  *   mmnet  mac          both    MAC address of this side's interface (o): the
  *                               driver takes a random one
- *   mmnet  mtu          both    initial MTU, 68..65535 (o): 1500
+ *   mmnet  mtu          both    initial MTU, 68..65535 (o): 65535
  *   mmnet  queues       both    channels, 1..FIDO_MAX_CHANNELS, equal (o): 1
  *   mmnet  interface    both    report: name of the interface
  *   mmblk  role         both    "server" or "client"

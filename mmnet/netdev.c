@@ -244,15 +244,20 @@ static void netdev_set_mac(struct net_device *dev, struct fido_device *fdev)
 		kfree(text);
 }
 
+/*
+ * Nothing lies between the two that wants smaller frames, and each frame has
+ * its price. So the default is the largest, as for loopback and ntb_netdev.
+ */
 static void netdev_set_mtu(struct net_device *dev, struct fido_device *fdev)
 {
 	unsigned int mtu;
 
 	dev->min_mtu = MMNET_MIN_MTU;
 	dev->max_mtu = MMNET_MAX_MTU;
-	if (!fido_param_uint(fdev, "mtu", &mtu) && mtu >= MMNET_MIN_MTU &&
-	    mtu <= MMNET_MAX_MTU)
-		dev->mtu = mtu;
+	if (fido_param_uint(fdev, "mtu", &mtu) || mtu < MMNET_MIN_MTU ||
+	    mtu > MMNET_MAX_MTU)
+		mtu = MMNET_MAX_MTU;
+	dev->mtu = mtu;
 }
 
 /*

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 # DESCRIPTION: TCP both ways: content, GSO frames of many kilobytes, no copy in the kernel before the reader's
-# TIMEOUT: 180
+# TIMEOUT: 240
 # shellcheck disable=SC1091
 . "$LAB_DIR/cases/mmnet-lib.sh"
 
@@ -28,6 +28,10 @@ run() {
 	check a "${ADDRESS4[b]}"
 	check b "${ADDRESS4[a]}"
 	check a "[${ADDRESS6[b]}]"
+	check b "[${ADDRESS6[a]}]"
+	# the default: a frame is one segment
+	network_mtu 65535
+	check a "${ADDRESS4[b]}"
 	check b "[${ADDRESS6[a]}]"
 	assert_no_drops
 	wait_for 10 nothing_held a

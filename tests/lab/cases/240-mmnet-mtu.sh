@@ -5,13 +5,8 @@
 # shellcheck disable=SC1091
 . "$LAB_DIR/cases/mmnet-lib.sh"
 
-set_mtu() {
-	in_vm a "ip link set mmnet0 mtu $1"
-	in_vm b "ip link set mmnet0 mtu $1"
-}
-
 check_mtu() {
-	set_mtu "$1"
+	network_mtu "$1"
 	in_vm a "ping -q -c 3 -i 0.2 -W 5 -M do -s $(($1 - 28)) ${ADDRESS4[b]}"
 	in_vm b "ping -q -c 3 -i 0.2 -W 5 -M do -s $(($1 - 28)) ${ADDRESS4[a]}"
 }
@@ -27,7 +22,7 @@ run() {
 
 	make_file a $((2 << 20))
 	for mtu in 576 9000 65535; do
-		set_mtu $mtu
+		network_mtu $mtu
 		transfer a "${ADDRESS4[b]}" 7004
 	done
 
@@ -36,7 +31,7 @@ run() {
 	sink=$BG
 	in_vm_bg a "socat -u -b 131072 /tmp/file TCP:${ADDRESS4[b]}:7005"
 	for mtu in 9000 1500 65535 576 1500; do
-		set_mtu $mtu
+		network_mtu $mtu
 	done
 	wait "$BG"
 	wait "$sink"

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # LONG: a minute or so, not in each run yet
 # DESCRIPTION: frames leave the receiving VM by netfront: routed, translated, redirected by tc, spliced by a proxy; content as sent
-# TIMEOUT: 180
+# TIMEOUT: 240
 # shellcheck disable=SC1091
 . "$LAB_DIR/cases/mmnet-lib.sh"
 
@@ -31,6 +31,16 @@ check_route() {
 	check "routed" "${ADDRESS4[a]}"
 	kept_until_they_left
 	assert_ge "$(left b)" $((before + 10)) "skbs copied where they left"
+}
+
+# What is too large for the way out comes back as a message that says so.
+check_path_mtu() {
+	network_mtu 65535
+	expect_failure in_vm a "ping -q -c 2 -i 0.2 -W 2 -M do -s 4000 $NETFRONT.1"
+	assert_match "$(in_vm a "ip route get $NETFRONT.1")" 'mtu 1500' "path MTU"
+	check "routed with an MTU of 65535" "${ADDRESS4[a]}"
+	kept_until_they_left
+	network_mtu 1500
 }
 
 check_nat() {
@@ -99,6 +109,7 @@ run() {
 	make_file a $SIZE
 	make_file dom0 $SIZE
 	check_route
+	check_path_mtu
 	check_nat
 	check_tc
 	check_proxy

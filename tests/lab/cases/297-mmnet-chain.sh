@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # LONG: three VMs, six paths
 # DESCRIPTION: a chain of three VMs, routed and bridged: b hands on where a's payload lies, and copies it only if c must not read a
-# TIMEOUT: 300
+# TIMEOUT: 360
 # shellcheck disable=SC1091
 . "$LAB_DIR/cases/mmnet-lib.sh"
 
@@ -37,6 +37,12 @@ chain_send() {
 	diag "$1 to $2: $KEPT bytes in place; frames copied in b: $COPIED on reception, $BOUNCED on sending"
 }
 
+chain_mtu() {
+	in_vm a "ip link set $(mmnet_of a b) mtu $1"
+	in_vm b "ip link set ${IN[a]} mtu $1 && ip link set ${IN[c]} mtu $1"
+	in_vm c "ip link set $(mmnet_of c b) mtu $1"
+}
+
 no_copy_in_b() {
 	assert_ge "$KEPT" $((SIZE * 95 / 100)) "bytes received in place in b"
 	assert_eq "$COPIED" 0 "frames that b copied on reception"
@@ -54,8 +60,8 @@ run() {
 	no_links
 	vm_create c
 	load_modules a b c
-	net_up a b 10.71.0
-	net_up b c 10.72.0
+	net_up a b 10.71.0 --mtu 1500
+	net_up b c 10.72.0 --mtu 1500
 	to_a=$(mmnet_of b a)
 	to_c=$(mmnet_of b c)
 	IN=([a]=$to_a [c]=$to_c)
@@ -77,6 +83,14 @@ run() {
 	no_copy_in_b
 	chain_send c a 10.71.0.1 7042
 	no_copy_in_b
+
+	diag "routed, a and c with a link, frames of one segment, as by default"
+	chain_mtu 65535
+	chain_send a c 10.72.0.2 7046
+	no_copy_in_b
+	chain_send c a 10.71.0.1 7047
+	no_copy_in_b
+	chain_mtu 1500
 
 	diag "bridged"
 	in_vm b "sysctl -qw net.ipv4.ip_forward=0

@@ -50,10 +50,10 @@ mmnet_of() {
 	in_vm "$1" "ls /sys/bus/fido/devices/fido-$(domid_of "$2").*/net"
 }
 
-# net_up A B [PREFIX]: a network between the two, PREFIX.1 and PREFIX.2, that answers.
+# net_up A B [PREFIX [OPTION...]]: a network between the two, PREFIX.1 and PREFIX.2, that answers. Options are fidoctl's.
 net_up() {
 	local prefix=${3:-10.5.0} a b
-	in_dom0 "fidoctl net add $(xen_name "$1") $(xen_name "$2") --wait $((60 * SLOW))"
+	in_dom0 "fidoctl net add $(xen_name "$1") $(xen_name "$2") --wait $((60 * SLOW)) ${*:4}"
 	a=$(mmnet_of "$1" "$2")
 	b=$(mmnet_of "$2" "$1")
 	in_vm "$1" "ip addr replace $prefix.1/24 dev $a; ip link set $a up"

@@ -23,6 +23,15 @@ has_no_carrier() {
 	[ "$(in_vm "$1" 'cat /sys/class/net/mmnet0/carrier')" = 0 ]
 }
 
+# network_mtu BYTES: of both ends
+network_mtu() {
+	local vm
+	for vm in a b; do
+		in_vm "$vm" "ip link set mmnet0 mtu $1"
+	done
+}
+
+# Not the default MTU, but one with which TCP's frames are left to be segmented, and which suits bridges, routers and XDP programs.
 network_configure() {
 	in_vm "$1" "sysctl -qw net.ipv4.ip_forward=0 net.ipv6.conf.all.forwarding=0
 		ip link set mmnet0 up mtu 1500
