@@ -177,6 +177,7 @@ static irqreturn_t chan_interrupt(int irq, void *data)
 	if (!smp_load_acquire(&chan->live))
 		return IRQ_HANDLED;
 	chan->events++;
+	fido_idle_event(chan);
 	chan->event(chan, chan->priv);
 	return IRQ_HANDLED;
 }
@@ -380,13 +381,18 @@ void fido_chans_live(struct fido_chans *chans)
  */
 void fido_chans_quiet(struct fido_chans *chans)
 {
+	bool watched = false;
 	unsigned int i;
 
 	for (i = 0; i < chans->nr; i++) {
 		WRITE_ONCE(chans->chan[i]->live, false);
 		if (chans->chan[i]->irq)
 			synchronize_irq(chans->chan[i]->irq);
+		watched |= fido_idle_leave(chans->chan[i]);
 	}
+	/* idlers may be looking at the rings, or calling the client */
+	if (watched)
+		synchronize_rcu();
 }
 
 /**

@@ -11,6 +11,7 @@
 
 #include "compat.h"
 #include "fido.h"
+#include "idle.h"
 #include "ring.h"
 
 struct fido_export;
@@ -31,9 +32,11 @@ struct fido_window;
  * @irq: bound to the event channel; zero if it is not
  * @live: ->up() has been called and ->down() has not; events go to the client
  * @eoi_pending: an event has not been acknowledged (bit 0)
+ * @idle: for looking while the CPU is idle
  * @tx_signals: signals sent in tx context
  * @rx_signals: signals sent in rx context
  * @events: events received
+ * @found: times that messages were found without an event
  * @sent: messages published
  * @received: messages pulled
  * @released: ids given back to the peer
@@ -53,9 +56,11 @@ struct fido_chan {
 	int irq;
 	bool live;
 	unsigned long eoi_pending;
+	struct fido_idle idle;
 	u64 tx_signals;
 	u64 rx_signals;
 	u64 events;
+	u64 found;
 	u64 sent;
 	u64 received;
 	u64 released;

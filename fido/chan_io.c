@@ -55,9 +55,11 @@ EXPORT_SYMBOL_GPL(fido_chan_set_priv);
  */
 void fido_chan_ack(struct fido_chan *chan, bool spurious)
 {
-	if (test_and_clear_bit(0, &chan->eoi_pending))
-		xen_irq_lateeoi(chan->irq,
-				spurious ? XEN_EOI_FLAG_SPURIOUS : 0);
+	if (!test_and_clear_bit(0, &chan->eoi_pending))
+		return;
+	if (xchg(&chan->idle.told, false))
+		spurious = false;
+	xen_irq_lateeoi(chan->irq, spurious ? XEN_EOI_FLAG_SPURIOUS : 0);
 }
 EXPORT_SYMBOL_GPL(fido_chan_ack);
 
@@ -123,6 +125,7 @@ void fido_chan_get_stats(const struct fido_chan *chan,
 	stats->signals = READ_ONCE(chan->tx_signals) +
 			 READ_ONCE(chan->rx_signals);
 	stats->events = READ_ONCE(chan->events);
+	stats->found = READ_ONCE(chan->found);
 }
 EXPORT_SYMBOL_GPL(fido_chan_get_stats);
 

@@ -73,9 +73,9 @@ static void service_show_chan(struct seq_file *m, const struct fido_chan *chan)
 	seq_printf(m, "channel %u: slots %u of %u bytes, ids %u, irq %d\n",
 		   chan->index, ring->geom.nr_slots, ring->geom.slot_size,
 		   ring->geom.nr_ids, chan->irq);
-	seq_printf(m, "  sent %llu received %llu released %llu reaped %llu signals %llu events %llu\n",
+	seq_printf(m, "  sent %llu received %llu released %llu reaped %llu signals %llu events %llu found %llu\n",
 		   stats.sent, stats.received, stats.released, stats.reaped,
-		   stats.signals, stats.events);
+		   stats.signals, stats.events, stats.found);
 	seq_printf(m, "  prod %u cons %u rel_prod %u space_event %u rel_event %u prod_event %u\n",
 		   READ_ONCE(ring->mine->prod), READ_ONCE(ring->mine->cons),
 		   READ_ONCE(ring->mine->rel_prod),

@@ -159,10 +159,13 @@ static void link_leave_state(struct fido_link *link, enum xenbus_state state)
 			xenbus_transaction_end(xbt, 1);
 			return;
 		}
-		xenbus_printf(xbt, dir, "state", "%d", state);
-		err = xenbus_transaction_end(xbt, 0);
+		err = xenbus_printf(xbt, dir, "state", "%d", state);
+		if (!err)
+			err = xenbus_transaction_end(xbt, 0);
+		else
+			xenbus_transaction_end(xbt, 1);
 	} while (err == -EAGAIN);
-	/* xenbus_switch_state() writes nothing that it believes to be there */
+	/* xenbus's copy of the node: the next probe has to know what is there */
 	if (!err)
 		link->xbdev->state = state;
 }

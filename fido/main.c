@@ -10,6 +10,7 @@
 #include "debugfs.h"
 #include "export.h"
 #include "fido_proto.h"
+#include "idle.h"
 #include "link.h"
 #include "service.h"
 #include "window.h"
@@ -72,9 +73,12 @@ static int __init fido_init(void)
 	if (!xen_domain())
 		return -ENODEV;
 	fido_debugfs_init();
-	err = fido_bus_register();
+	err = fido_idle_init();
 	if (err)
 		goto err_debugfs;
+	err = fido_bus_register();
+	if (err)
+		goto err_idle;
 	err = fido_xenbus_register();
 	if (err)
 		goto err_bus;
@@ -84,6 +88,8 @@ err_bus:
 	fido_windows_exit();
 	fido_quarantine_exit();
 	fido_bus_unregister();
+err_idle:
+	fido_idle_exit();
 err_debugfs:
 	fido_debugfs_exit();
 	return err;
@@ -95,6 +101,7 @@ static void __exit fido_exit(void)
 	fido_windows_exit();
 	fido_quarantine_exit();
 	fido_bus_unregister();
+	fido_idle_exit();
 	fido_debugfs_exit();
 }
 

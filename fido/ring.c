@@ -488,6 +488,94 @@ bool fido_ring_arm(struct fido_ring *ring, u32 nr)
 	return ring->prod_seen - ring->cons >= nr;
 }
 
+/*
+ * Watching: somebody looks for messages while rx sleeps, and the peer does not
+ * signal meanwhile. Runs beside rx, which may wake up and arm at any time: only
+ * @mine is used of what rx writes, and a threshold that is overwritten here is
+ * made good by the look in fido_ring_unwatch(), or by that of rx.
+ */
+
+/**
+ * fido_ring_wants_next - has rx asked for a signal with the next message?
+ * @ring: ring, connected
+ *
+ * Context: any; a snapshot.
+ * Return: false if rx asked for a later one, or is at work.
+ */
+bool fido_ring_wants_next(const struct fido_ring *ring)
+{
+	return READ_ONCE(ring->mine->prod_event) ==
+	       READ_ONCE(ring->mine->cons) + 1;
+}
+
+static void ring_disarm(struct fido_ring *ring)
+{
+	/* not ahead of any index to come */
+	WRITE_ONCE(ring->mine->prod_event, READ_ONCE(ring->mine->cons));
+}
+
+/**
+ * fido_ring_watch - no signals from now on
+ * @ring: ring, connected
+ *
+ * Context: any, one watcher at a time.
+ * Return: true if fido_ring_unwatch() has to follow; false if rx has not asked
+ * for the next message.
+ */
+bool fido_ring_watch(struct fido_ring *ring)
+{
+	if (!fido_ring_wants_next(ring))
+		return false;
+	ring_disarm(ring);
+	return true;
+}
+
+/**
+ * fido_ring_waiting - are there messages for rx?
+ * @ring: ring, connected
+ *
+ * A hint: rx checks what the peer wrote.
+ *
+ * Context: any.
+ * Return: true if rx should look.
+ */
+bool fido_ring_waiting(const struct fido_ring *ring)
+{
+	return !fido_ring_is_broken(ring) &&
+	       fido_peer_read32(&ring->theirs->prod) !=
+	       READ_ONCE(ring->mine->cons);
+}
+
+/**
+ * fido_ring_unwatch - ask for a signal with the next message
+ * @ring: ring that was watched
+ *
+ * Context: the watcher's.
+ * Return: true if there are messages already. No signal comes then: rx has to
+ * be told after this, which arms again when it has seen them.
+ */
+bool fido_ring_unwatch(struct fido_ring *ring)
+{
+	u32 cons;
+
+	do {
+		cons = READ_ONCE(ring->mine->cons);
+		WRITE_ONCE(ring->mine->prod_event, cons + 1);
+		/*
+		 * Threshold before the peer's index; pairs with
+		 * fido_ring_publish(). And before our own: if rx has moved on
+		 * and armed in between, its threshold was overwritten with an
+		 * older one. Pairs with the barrier in fido_ring_done(), which
+		 * comes before rx arms.
+		 */
+		virt_mb();
+	} while (READ_ONCE(ring->mine->cons) != cons);
+	if (!fido_ring_waiting(ring))
+		return false;
+	ring_disarm(ring);
+	return true;
+}
+
 /**
  * fido_ring_release - give a message's memory back to the peer
  * @ring: ring, connected

@@ -9,6 +9,7 @@
 
 #include <linux/container_of.h>
 #include <linux/hrtimer.h>
+#include <linux/sched.h>
 #include <linux/timer.h>
 
 /* Driver core */
@@ -40,6 +41,15 @@
 
 #ifndef __counted_by
 #define __counted_by(member)
+#endif
+
+/* Scheduler: has somebody asked for this CPU, at once or at the next tick? */
+
+#ifdef TIF_NEED_RESCHED_LAZY
+#define compat_need_resched() \
+	(need_resched() || test_thread_flag(TIF_NEED_RESCHED_LAZY))
+#else
+#define compat_need_resched() need_resched()
 #endif
 
 /* Timers */

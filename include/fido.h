@@ -83,10 +83,12 @@ void fido_pages_free(struct fido_pages *pages);
  * @nr_ids: messages in flight that wait for a release, a power of two, at
  *	most FIDO_MAX_IDS
  * @hold: what the cookies are
- * @event: the peer has signalled a channel. Called in hard interrupt context,
- *	and once for each channel directly after ->up(); @priv is the client's,
+ * @event: the peer has signalled a channel, or messages were found without a
+ *	signal. Called in hard interrupt context, or with interrupts and bottom
+ *	halves disabled as if it were one, perhaps on two CPUs at once, and
+ *	once for each channel directly after ->up(). @priv is the client's,
  *	see fido_chan_set_priv(). Signals that arrive before ->up() returned
- *	are deferred to then. The channel stays silent until fido_chan_ack(),
+ *	are deferred to then. The next signal comes after fido_chan_ack(),
  *	which also tells whether there was a reason: a peer that signals
  *	without one is slowed down.
  */
@@ -194,6 +196,7 @@ void fido_chan_break(struct fido_chan *chan, const char *why);
  * @reaped: ids given back by the peer
  * @signals: signals sent
  * @events: signals received
+ * @found: times that messages were found without a signal, as the CPU was idle
  */
 struct fido_chan_stats {
 	u64 sent;
@@ -202,6 +205,7 @@ struct fido_chan_stats {
 	u64 reaped;
 	u64 signals;
 	u64 events;
+	u64 found;
 };
 
 void fido_chan_get_stats(const struct fido_chan *chan,

@@ -156,6 +156,7 @@ static void mmblk_keep_stats(struct mmblk_service *service)
 		sum->reaped += now.reaped;
 		sum->signals += now.signals;
 		sum->events += now.events;
+		sum->found += now.found;
 	}
 }
 

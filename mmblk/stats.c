@@ -121,6 +121,7 @@ CHAN(released, CHAN_OFFSET(released));
 CHAN(reaped, CHAN_OFFSET(reaped));
 CHAN(signals, CHAN_OFFSET(signals));
 CHAN(events, CHAN_OFFSET(events));
+CHAN(found, CHAN_OFFSET(found));
 
 static struct attribute *mmblk_stats_attrs[] = {
 	&stat_reads.attr.attr,
@@ -147,6 +148,7 @@ static struct attribute *mmblk_stats_attrs[] = {
 	&chan_reaped.attr.attr,
 	&chan_signals.attr.attr,
 	&chan_events.attr.attr,
+	&chan_found.attr.attr,
 	NULL,
 };
 

@@ -57,6 +57,7 @@ static const char rx_names[MMNET_NR_RX_COUNTERS][ETH_GSTRING_LEN] = {
 /* Of the channel, and the state at this moment; in the order of add_chan() */
 static const char chan_names[][ETH_GSTRING_LEN] = {
 	"sent", "received", "released", "reaped", "signals", "events",
+	"found",
 	"tx_in_flight", "rx_pinned", "rx_pinned_bytes",
 };
 
@@ -109,6 +110,7 @@ static u64 *add_chan(u64 *data, const struct mmnet_queue *q)
 	*data++ = q->past.reaped + now.reaped;
 	*data++ = q->past.signals + now.signals;
 	*data++ = q->past.events + now.events;
+	*data++ = q->past.found + now.found;
 	*data++ = in_flight;
 	*data++ = READ_ONCE(q->pins.nr);
 	*data++ = READ_ONCE(q->pins.bytes);

@@ -167,6 +167,7 @@ static void queue_keep_stats(struct mmnet_queue *q)
 	q->past.reaped += now.reaped;
 	q->past.signals += now.signals;
 	q->past.events += now.events;
+	q->past.found += now.found;
 }
 
 /**

@@ -262,6 +262,42 @@ static void test_steal(void **state)
 	for_all(steal);
 }
 
+/* Nobody signals a consumer that is watched for; one that is not any more is. */
+static void watch_messages(struct pair *pair)
+{
+	struct fido_ring *a = &pair->a.ring, *b = &pair->b.ring;
+	u32 n = min(a->geom.nr_slots, 8U);
+	u32 i, id;
+
+	/* rx is at work, or waits for more than one */
+	assert_false(fido_ring_watch(b));
+	assert_false(fido_ring_arm(b, 2));
+	assert_false(fido_ring_watch(b));
+
+	assert_false(fido_ring_arm(b, 1));
+	assert_true(fido_ring_watch(b));
+	assert_false(fido_ring_waiting(b));
+	for (i = 1; i <= n; i++) {
+		push(a, i, FIDO_ID_NONE, NULL);
+		assert_false(fido_ring_publish(a));
+		assert_true(fido_ring_waiting(b));
+	}
+	/* rx is told, and has still not looked */
+	assert_true(fido_ring_unwatch(b));
+	for (i = 1; i <= n; i++)
+		pull(b, &id);
+	fido_ring_done(b);
+	assert_false(fido_ring_waiting(b));
+
+	assert_false(fido_ring_arm(b, 1));
+	assert_true(fido_ring_watch(b));
+	assert_false(fido_ring_unwatch(b));
+	push(a, 1, FIDO_ID_NONE, NULL);
+	assert_true(fido_ring_publish(a));
+	pull(b, &id);
+	fido_ring_done(b);
+}
+
 /* A producer signals when, and only when, the threshold is passed. */
 static void signal_messages(struct pair *pair)
 {
@@ -302,6 +338,26 @@ static void signal_messages(struct pair *pair)
 static void test_signal_messages(void **state)
 {
 	for_all(signal_messages);
+}
+
+static void test_watch_messages(void **state)
+{
+	for_all(watch_messages);
+}
+
+/* What a peer wrote that is not believed any more is no reason to look. */
+static void test_watch_broken(void **state)
+{
+	static const struct fido_ring_geom geom = { 4, 64, 4 };
+	struct pair pair;
+
+	pair_init(&pair, &geom, PAIR_READ_ONLY);
+	push(&pair.a.ring, 1, FIDO_ID_NONE, NULL);
+	fido_ring_publish(&pair.a.ring);
+	assert_true(fido_ring_waiting(&pair.b.ring));
+	fido_ring_break(&pair.b.ring, "test");
+	assert_false(fido_ring_waiting(&pair.b.ring));
+	pair_free(&pair);
 }
 
 static void signal_space(struct pair *pair)
@@ -444,6 +500,8 @@ int main(void)
 		cmocka_unit_test(test_cancel),
 		cmocka_unit_test(test_steal),
 		cmocka_unit_test(test_signal_messages),
+		cmocka_unit_test(test_watch_messages),
+		cmocka_unit_test(test_watch_broken),
 		cmocka_unit_test(test_signal_space),
 		cmocka_unit_test(test_signal_releases),
 		cmocka_unit_test(test_both_ways),

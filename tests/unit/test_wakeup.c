@@ -25,6 +25,9 @@ struct duel {
 	unsigned long lost;
 	unsigned long told;
 	unsigned long armed;
+	unsigned long rounds;
+	unsigned long missed;
+	bool tell;
 	/* the two sides' results of a round */
 	bool signal;
 	/* each thread's number of arrivals, in cache lines of their own */
@@ -153,6 +156,90 @@ static void test_messages(void **state)
 	run(&duel);
 }
 
+static void prepare_watched(struct duel *duel)
+{
+	prepare_message(duel);
+	assert_false(fido_ring_arm(&duel->pair.b.ring, 1));
+	assert_true(fido_ring_watch(&duel->pair.b.ring));
+}
+
+/* the line with the threshold is shared, so that writing it takes its time */
+static bool publish_watched(struct duel *duel)
+{
+	READ_ONCE(duel->pair.b.ring.mine->prod_event);
+	return publish_message(duel);
+}
+
+static bool unwatch(struct duel *duel)
+{
+	duel->tell = fido_ring_unwatch(&duel->pair.b.ring);
+	return duel->tell;
+}
+
+/* The watcher stops at the instant when a message comes. */
+static void test_watched(void **state)
+{
+	static struct duel duel = {
+		.prepare = prepare_watched,
+		.publish = publish_watched,
+		.arm = unwatch,
+	};
+
+	run(&duel);
+}
+
+/*
+ * The round before has left the ring empty, and rx or the watcher has armed it:
+ * the message that comes now must be signalled. Then rx is to be overtaken.
+ */
+static void prepare_moving(struct duel *duel)
+{
+	struct fido_ring *a = &duel->pair.a.ring, *b = &duel->pair.b.ring;
+
+	fido_ring_release_publish(b);
+	fido_ring_reap(a);
+	if (duel->tell)
+		fido_ring_arm(b, 1);	/* what rx does when it is told */
+	send_one(duel);
+	duel->missed += !fido_ring_publish(a) && duel->rounds;
+	duel->rounds++;
+	take_one(duel);
+	fido_ring_done(b);
+	fido_ring_release_publish(b);
+	fido_ring_reap(a);
+
+	assert_false(fido_ring_arm(b, 1));
+	assert_true(fido_ring_watch(b));
+	send_one(duel);
+	fido_ring_publish(a);
+	take_one(duel);
+}
+
+/* rx on another CPU: is done with the message, and arms for the next one */
+static bool rx_moves(struct duel *duel)
+{
+	struct fido_chan_ctl *mine = duel->pair.b.ring.mine;
+
+	/* the line is here, so that the watcher's writing takes its time */
+	WRITE_ONCE(mine->cons, mine->cons);
+	fido_ring_done(&duel->pair.b.ring);
+	fido_ring_arm(&duel->pair.b.ring, 1);
+	return true;
+}
+
+/* The watcher stops at the instant when rx, elsewhere, moves on and arms. */
+static void test_moving(void **state)
+{
+	static struct duel duel = {
+		.prepare = prepare_moving,
+		.publish = rx_moves,
+		.arm = unwatch,
+	};
+
+	run(&duel);
+	assert_int_equal(duel.missed, 0);
+}
+
 static void prepare_space(struct duel *duel)
 {
 	finish(duel);
@@ -213,6 +300,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_messages),
+		cmocka_unit_test(test_watched),
+		cmocka_unit_test(test_moving),
 		cmocka_unit_test(test_space),
 		cmocka_unit_test(test_releases),
 	};

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Idle: looking for messages while a CPU has nothing else to do.
+ */
+#ifndef FIDO_IDLE_H
+#define FIDO_IDLE_H
+
+#include <linux/list.h>
+#include <linux/types.h>
+
+struct fido_chan;
+struct fido_idler;
+
+/**
+ * struct fido_idle - what a channel has for its idler
+ * @node: entry in the list of @home; read under RCU
+ * @home: the idler that looks at the channel, or NULL; changed under the lock
+ *	of the idler
+ * @latest: when the latest message or event was seen, in nanoseconds
+ * @cons: what the client had taken when it was told last; the idler's
+ * @watched: the peer does not signal, as we look; the idler's
+ * @told: the client was called without an event since it acknowledged one
+ */
+struct fido_idle {
+	struct list_head node;
+	struct fido_idler *home;
+	u64 latest;
+	u32 cons;
+	bool watched;
+	bool told;
+};
+
+void fido_idle_event(struct fido_chan *chan);
+bool fido_idle_leave(struct fido_chan *chan);
+int fido_idle_init(void);
+void fido_idle_exit(void);
+
+#endif /* FIDO_IDLE_H */
