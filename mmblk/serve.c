@@ -3,19 +3,26 @@
  * Server: a lane, which is a thread that takes the requests of one channel and
  * submits them, and whoever the device completes them in, who sends the
  * results. What the thread itself completes (ramdisks do so in submission, and
- * so do refusals) is sent in one go at the end of a batch; what an interrupt
- * completes is sent at once, without waking the thread.
+ * so do refusals) is sent in one go at the end of a batch, or when it is much;
+ * what an interrupt completes is sent at once, without waking the thread.
  */
 #include <linux/blkdev.h>
 #include <linux/kthread.h>
 #include <linux/mm.h>
 #include <linux/preempt.h>
 #include <linux/sched.h>
+#include <linux/sizes.h>
 
 #include "segs.h"
 #include "server.h"
 #include "status.h"
 #include "wire.h"
+
+/*
+ * Results of so much data are sent before the batch ends: while the thread
+ * copies for the next ones, the client deals with these
+ */
+#define MMBLK_SEND_BYTES	SZ_512K
 
 /* Sending: @tx_lock is held */
 
@@ -166,7 +173,9 @@ void mmblk_job_done(struct mmblk_job *job)
 
 	spin_lock_irqsave(&lane->tx_lock, flags);
 	list_add_tail(&job->node, &lane->done);
-	if (!(in_task() && current == lane->thread)) {
+	if (in_task() && current == lane->thread) {
+		lane->unsent += job->bytes;
+	} else {
 		mmblk_send(lane);
 		/* the thread knows how to wait for room */
 		if (!lane->dead && !list_empty(&lane->done))
@@ -270,14 +279,28 @@ static bool mmblk_pull(struct mmblk_lane *lane)
 	return !why;
 }
 
+static unsigned int mmblk_send_locked(struct mmblk_lane *lane)
+{
+	unsigned int n;
+
+	spin_lock_irq(&lane->tx_lock);
+	n = mmblk_send(lane);
+	spin_unlock_irq(&lane->tx_lock);
+	lane->unsent = 0;
+	return n;
+}
+
 static unsigned int mmblk_take(struct mmblk_lane *lane)
 {
 	struct blk_plug plug;
 	unsigned int n = 0;
 
 	blk_start_plug(&plug);
-	while (n < MMBLK_TAKE && mmblk_pull(lane) && mmblk_serve_one(lane))
+	while (n < MMBLK_TAKE && mmblk_pull(lane) && mmblk_serve_one(lane)) {
 		n++;
+		if (lane->unsent >= MMBLK_SEND_BYTES)
+			mmblk_send_locked(lane);
+	}
 	blk_finish_plug(&plug);
 	fido_rx_done(lane->chan);
 	return n;
@@ -293,16 +316,6 @@ static unsigned int mmblk_reap(struct mmblk_lane *lane)
 		mmblk_pool_put(&lane->pool, pages);
 		n++;
 	}
-	return n;
-}
-
-static unsigned int mmblk_send_locked(struct mmblk_lane *lane)
-{
-	unsigned int n;
-
-	spin_lock_irq(&lane->tx_lock);
-	n = mmblk_send(lane);
-	spin_unlock_irq(&lane->tx_lock);
 	return n;
 }
 

@@ -67,6 +67,8 @@ struct mmblk_job {
  *	reaps
  * @signalled: an event has come and was not acknowledged
  * @worked: there was something to do since an event was acknowledged
+ * @unsent: bytes of requests that the thread itself has completed since it
+ *	last sent
  * @tx_lock: serializes the tx functions of @chan; guards @done, @in_service,
  *	@dead, @no_id and @config_due. Taken in interrupts.
  * @done: jobs that wait for their completion to be sent
@@ -92,6 +94,7 @@ struct mmblk_lane {
 	struct task_struct *thread;
 	bool signalled;
 	bool worked;
+	u64 unsent;
 
 	spinlock_t tx_lock;	/* tx of @chan, and what follows */
 	struct list_head done;
