@@ -4,8 +4,11 @@
  * and keeping memory in flight until nobody reads it any more.
  */
 #include <linux/bottom_half.h>
+#include <linux/gfp.h>
 #include <linux/io.h>
 #include <linux/irq.h>
+#include <linux/log2.h>
+#include <linux/minmax.h>
 #include <linux/mm.h>
 #include <linux/sched.h>
 #include <linux/skbuff.h>
@@ -19,6 +22,9 @@
 #include "window.h"
 
 /* Buffers */
+
+/* Consecutive pages that a buffer is made of, at most: 128 KiB */
+#define MAX_RUN_ORDER	5
 
 /**
  * fido_pages_free - free a buffer
@@ -38,27 +44,61 @@ void fido_pages_free(struct fido_pages *pages)
 }
 EXPORT_SYMBOL_GPL(fido_pages_free);
 
+/*
+ * A run of consecutive pages, if there is one at hand: nobody waits for it, and
+ * nothing is moved or reclaimed for it.
+ */
+static struct page *pages_try_run(unsigned int order, gfp_t gfp)
+{
+	struct page *page;
+
+	gfp = (gfp & ~__GFP_RECLAIM) | __GFP_NORETRY | __GFP_NOWARN;
+	page = alloc_pages(gfp, order);
+	if (page)
+		split_page(page, order);
+	return page;
+}
+
+static bool pages_add(struct fido_pages *pages, unsigned int order, gfp_t gfp)
+{
+	struct page *page;
+	unsigned int i;
+
+	page = order ? pages_try_run(order, gfp) : alloc_page(gfp);
+	for (i = 0; page && i < 1U << order; i++)
+		pages->page[pages->nr++] = page + i;
+	return page;
+}
+
 /**
  * fido_pages_alloc - allocate a buffer that can be handed to a peer
  * @nr: pages
  * @gfp: as for alloc_page()
+ *
+ * Consecutive pages take fewer segments. Who may sleep gets as many of them as
+ * there are; other buffers mostly do not live long enough to be worth it.
  *
  * Context: as @gfp tells.
  * Return: the buffer, its content undefined, or NULL.
  */
 struct fido_pages *fido_pages_alloc(unsigned int nr, gfp_t gfp)
 {
+	unsigned int order = gfpflags_allow_blocking(gfp) ? MAX_RUN_ORDER : 0;
 	struct fido_pages *pages;
 
 	pages = kmalloc(struct_size(pages, page, nr), gfp);
 	if (!pages)
 		return NULL;
-	for (pages->nr = 0; pages->nr < nr; pages->nr++) {
-		pages->page[pages->nr] = alloc_page(gfp);
-		if (!pages->page[pages->nr]) {
+	pages->nr = 0;
+	while (pages->nr < nr) {
+		order = min_t(unsigned int, order, ilog2(nr - pages->nr));
+		if (pages_add(pages, order, gfp))
+			continue;
+		if (!order) {
 			fido_pages_free(pages);
 			return NULL;
 		}
+		order--;
 	}
 	return pages;
 }

@@ -8,6 +8,7 @@
  * bytes; then others get their turn, or ksoftirqd takes over.
  */
 #include <linux/blk-mq.h>
+#include <linux/blkdev.h>
 #include <linux/highmem.h>
 #include <linux/mm.h>
 #include <linux/rcupdate.h>
@@ -231,17 +232,24 @@ static unsigned int mmblk_pull(struct mmblk_queue *q, u64 until)
 
 /*
  * First give back slots and memory, then end the requests: whoever sends the
- * next request finds room, and the server what it needs to answer it.
+ * next request finds room, and the server what it needs to answer it. Requests
+ * without error are ended together, with one look at the clock.
  */
 static void mmblk_end_batch(struct mmblk_queue *q)
 {
+	DEFINE_IO_COMP_BATCH(iob);
 	unsigned int i;
 
 	fido_rx_done(q->chan);
 	fido_rx_release_publish(q->chan);
 	for (i = 0; i < q->nr_done; i++)
-		blk_mq_end_request(q->done[i], q->status[i]);
+		if (q->status[i] != BLK_STS_OK ||
+		    !blk_mq_add_to_batch(q->done[i], &iob, false,
+					 blk_mq_end_request_batch))
+			blk_mq_end_request(q->done[i], q->status[i]);
 	q->nr_done = 0;
+	if (iob.complete)
+		iob.complete(&iob);
 }
 
 /**

@@ -3,19 +3,28 @@
  * Server: a lane, which is a thread that takes the requests of one channel and
  * submits them, and whoever the device completes them in, who sends the
  * results. What the thread itself completes (ramdisks do so in submission, and
- * so do refusals) is sent in one go at the end of a batch; what an interrupt
- * completes is sent at once, without waking the thread.
+ * so do refusals) is sent in one go at the end of a batch, or when it is much;
+ * what an interrupt completes is sent at once, without waking the thread.
  */
 #include <linux/blkdev.h>
 #include <linux/kthread.h>
 #include <linux/mm.h>
 #include <linux/preempt.h>
 #include <linux/sched.h>
+#include <linux/sizes.h>
+#include <linux/timer.h>
 
+#include "compat.h"
 #include "segs.h"
 #include "server.h"
 #include "status.h"
 #include "wire.h"
+
+/*
+ * Results of so much data are sent before the batch ends: while the thread
+ * copies for the next ones, the client deals with these
+ */
+#define MMBLK_SEND_BYTES	SZ_512K
 
 /* Sending: @tx_lock is held */
 
@@ -166,7 +175,9 @@ void mmblk_job_done(struct mmblk_job *job)
 
 	spin_lock_irqsave(&lane->tx_lock, flags);
 	list_add_tail(&job->node, &lane->done);
-	if (!(in_task() && current == lane->thread)) {
+	if (in_task() && current == lane->thread) {
+		lane->unsent += job->bytes;
+	} else {
 		mmblk_send(lane);
 		/* the thread knows how to wait for room */
 		if (!lane->dead && !list_empty(&lane->done))
@@ -270,14 +281,28 @@ static bool mmblk_pull(struct mmblk_lane *lane)
 	return !why;
 }
 
+static unsigned int mmblk_send_locked(struct mmblk_lane *lane)
+{
+	unsigned int n;
+
+	spin_lock_irq(&lane->tx_lock);
+	n = mmblk_send(lane);
+	spin_unlock_irq(&lane->tx_lock);
+	lane->unsent = 0;
+	return n;
+}
+
 static unsigned int mmblk_take(struct mmblk_lane *lane)
 {
 	struct blk_plug plug;
 	unsigned int n = 0;
 
 	blk_start_plug(&plug);
-	while (n < MMBLK_TAKE && mmblk_pull(lane) && mmblk_serve_one(lane))
+	while (n < MMBLK_TAKE && mmblk_pull(lane) && mmblk_serve_one(lane)) {
 		n++;
+		if (lane->unsent >= MMBLK_SEND_BYTES)
+			mmblk_send_locked(lane);
+	}
 	blk_finish_plug(&plug);
 	fido_rx_done(lane->chan);
 	return n;
@@ -293,16 +318,6 @@ static unsigned int mmblk_reap(struct mmblk_lane *lane)
 		mmblk_pool_put(&lane->pool, pages);
 		n++;
 	}
-	return n;
-}
-
-static unsigned int mmblk_send_locked(struct mmblk_lane *lane)
-{
-	unsigned int n;
-
-	spin_lock_irq(&lane->tx_lock);
-	n = mmblk_send(lane);
-	spin_unlock_irq(&lane->tx_lock);
 	return n;
 }
 
@@ -361,31 +376,52 @@ static void mmblk_ack(struct mmblk_lane *lane)
 	lane->worked = false;
 }
 
-static long mmblk_timeout(const struct mmblk_lane *lane)
+static void mmblk_lane_timer(struct timer_list *timer)
+{
+	struct mmblk_lane *lane = timer_container_of(lane, timer, timer);
+
+	WRITE_ONCE(lane->look, true);
+	wake_up_process(lane->thread);
+}
+
+/*
+ * One timer for many sleeps: most of them are short. Only a request that waits
+ * for memory needs it to be in time.
+ */
+static void mmblk_start_timer(struct mmblk_lane *lane)
 {
 	if (lane->pending)
-		return HZ / 10;
-	return lane->index ? 10 * HZ : HZ;
+		mod_timer(&lane->timer, jiffies + HZ / 10);
+	else if (!timer_pending(&lane->timer))
+		mod_timer(&lane->timer,
+			  jiffies + (lane->index ? 10 * HZ : HZ));
+}
+
+/* Each time that the timer has fired: nothing of it is urgent. */
+static void mmblk_look_around(struct mmblk_lane *lane)
+{
+	WRITE_ONCE(lane->look, false);
+	if (lane->rested || lane->pending)
+		mmblk_pool_trim(&lane->pool);
+	lane->rested = true;
+	mmblk_look_at_device(lane);
 }
 
 /*
  * Sleep until the next event, which the client's signal, an interrupt that
- * could not send, or kthread_stop() is.
+ * could not send, the timer, or kthread_stop() is.
  */
 static void mmblk_sleep(struct mmblk_lane *lane)
 {
-	bool expired = false;
-
 	set_current_state(TASK_IDLE);
 	if (!mmblk_arm(lane) && !kthread_should_stop()) {
 		mmblk_ack(lane);
-		expired = !schedule_timeout(mmblk_timeout(lane));
+		mmblk_start_timer(lane);
+		schedule();
 	}
 	__set_current_state(TASK_RUNNING);
-	if (expired) {
-		mmblk_pool_trim(&lane->pool);
-		mmblk_look_at_device(lane);
-	}
+	if (READ_ONCE(lane->look))
+		mmblk_look_around(lane);
 }
 
 static int mmblk_lane_thread(void *data)
@@ -400,11 +436,14 @@ static int mmblk_lane_thread(void *data)
 		mmblk_stat_inc(&lane->stats, MMBLK_STAT_RUNS);
 		if (n) {
 			lane->worked = true;
+			lane->rested = false;
 			cond_resched();
 		} else {
 			mmblk_sleep(lane);
 		}
 	}
+	/* it wakes us up, and nobody else starts it */
+	timer_delete_sync(&lane->timer);
 	return 0;
 }
 
@@ -438,6 +477,9 @@ int mmblk_lane_start(struct mmblk_lane *lane)
 	if (IS_ERR(thread))
 		return PTR_ERR(thread);
 	lane->thread = thread;
+	timer_setup(&lane->timer, mmblk_lane_timer, 0);
+	lane->look = false;
+	lane->rested = false;
 	lane->pool.chan = lane->chan;
 	lane->dead = false;
 	lane->no_id = false;

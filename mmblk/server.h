@@ -8,6 +8,7 @@
 #include <linux/blk_types.h>
 #include <linux/list.h>
 #include <linux/spinlock.h>
+#include <linux/timer.h>
 #include <linux/wait.h>
 
 #include "backing.h"
@@ -67,6 +68,11 @@ struct mmblk_job {
  *	reaps
  * @signalled: an event has come and was not acknowledged
  * @worked: there was something to do since an event was acknowledged
+ * @timer: wakes @thread up now and then; started and ended by it
+ * @look: @timer has fired
+ * @rested: there was nothing to do since @thread looked around
+ * @unsent: bytes of requests that the thread itself has completed since it
+ *	last sent
  * @tx_lock: serializes the tx functions of @chan; guards @done, @in_service,
  *	@dead, @no_id and @config_due. Taken in interrupts.
  * @done: jobs that wait for their completion to be sent
@@ -92,6 +98,10 @@ struct mmblk_lane {
 	struct task_struct *thread;
 	bool signalled;
 	bool worked;
+	struct timer_list timer;
+	bool look;
+	bool rested;
+	u64 unsent;
 
 	spinlock_t tx_lock;	/* tx of @chan, and what follows */
 	struct list_head done;
