@@ -140,43 +140,54 @@ void fido_link_break(struct fido_link *link, const char *why)
 }
 
 /*
- * A removal that takes its time can come after the toolstack has made the link
- * anew, at the same place. Nodes in Initialising are new, and not ours: every
- * link leaves that state when it is added. Written to, they would never be
- * probed (xenbus_probe_node()).
+ * The state that the peer and the toolstack see. Nodes in Initialising are new:
+ * every link leaves that state when it is added, so the toolstack has made this
+ * one anew meanwhile, at the same place. There are two cases:
+ *
+ *  - We are being removed, which may have taken its time. The nodes belong to
+ *    our successor, which would never be probed if they were written to
+ *    (xenbus_probe_node()).
+ *  - We stay, as xenbus saw the nodes only when they were there again. They are
+ *    ours then. Newer kernels probe a frontend again, but leave a backend as it
+ *    is, and have xenbus_switch_state() not write to such nodes.
  */
-static void link_leave_state(struct fido_link *link, enum xenbus_state state)
+static int link_write_state(struct fido_link *link, enum xenbus_state state)
 {
 	const char *dir = link->xbdev->nodename;
 	struct xenbus_transaction xbt;
 	int now, err;
 
 	do {
-		if (xenbus_transaction_start(&xbt))
-			return;
+		err = xenbus_transaction_start(&xbt);
+		if (err)
+			return err;
 		if (xenbus_scanf(xbt, dir, "state", "%d", &now) != 1 ||
-		    now == XenbusStateInitialising) {
+		    (link->removing && now == XenbusStateInitialising)) {
 			xenbus_transaction_end(xbt, 1);
-			return;
+			return 0;
 		}
-		err = xenbus_printf(xbt, dir, "state", "%d", state);
-		if (!err)
-			err = xenbus_transaction_end(xbt, 0);
-		else
+		if (now != state)
+			err = xenbus_printf(xbt, dir, "state", "%d", state);
+		if (err) {
 			xenbus_transaction_end(xbt, 1);
+			return err;
+		}
+		err = xenbus_transaction_end(xbt, 0);
 	} while (err == -EAGAIN);
 	/* xenbus's copy of the node: the next probe has to know what is there */
 	if (!err)
 		link->xbdev->state = state;
+	return err;
 }
 
-/* The state that the peer and the toolstack see. */
-static void link_show_state(struct fido_link *link, enum xenbus_state state)
+static int link_show_state(struct fido_link *link, enum xenbus_state state)
 {
-	if (link->removing)
-		link_leave_state(link, state);
-	else
-		xenbus_switch_state(link->xbdev, state);
+	int err = link_write_state(link, state);
+
+	if (err)
+		dev_err(&link->xbdev->dev, "cannot write state %d: error %d\n",
+			state, err);
+	return err;
 }
 
 /* Steps up */
@@ -695,8 +706,8 @@ int fido_link_add(struct xenbus_device *xbdev, bool is_frontend)
 	 * A frontend without a backend waits in Closed: in a lower state the
 	 * kernel would keep modprobe waiting for up to 30 seconds.
 	 */
-	err = xenbus_switch_state(xbdev, is_frontend ? XenbusStateClosed :
-						       XenbusStateInitWait);
+	err = link_show_state(link, is_frontend ? XenbusStateClosed :
+						  XenbusStateInitWait);
 	if (err)
 		goto err_delist;
 	/* the last step: from here on the work runs */
