@@ -45,14 +45,15 @@ void fido_pages_free(struct fido_pages *pages)
 EXPORT_SYMBOL_GPL(fido_pages_free);
 
 /*
- * A run of consecutive pages, if there is one at hand: nobody waits for it, and
- * nothing is moved or reclaimed for it.
+ * A run of consecutive pages, if there is one at hand: nobody waits for it,
+ * nothing is moved or reclaimed for it, and no reserve is touched.
  */
 static struct page *pages_try_run(unsigned int order, gfp_t gfp)
 {
 	struct page *page;
 
-	gfp = (gfp & ~__GFP_RECLAIM) | __GFP_NORETRY | __GFP_NOWARN;
+	gfp &= ~(__GFP_RECLAIM | __GFP_COMP | __GFP_NOFAIL);
+	gfp |= __GFP_NORETRY | __GFP_NOMEMALLOC | __GFP_NOWARN;
 	page = alloc_pages(gfp, order);
 	if (page)
 		split_page(page, order);
@@ -67,7 +68,7 @@ static bool pages_add(struct fido_pages *pages, unsigned int order, gfp_t gfp)
 	page = order ? pages_try_run(order, gfp) : alloc_page(gfp);
 	for (i = 0; page && i < 1U << order; i++)
 		pages->page[pages->nr++] = page + i;
-	return page;
+	return page != NULL;
 }
 
 /**
@@ -75,8 +76,8 @@ static bool pages_add(struct fido_pages *pages, unsigned int order, gfp_t gfp)
  * @nr: pages
  * @gfp: as for alloc_page()
  *
- * Consecutive pages take fewer segments. Who may sleep gets as many of them as
- * there are; other buffers mostly do not live long enough to be worth it.
+ * Consecutive pages take fewer segments. Who may sleep gets runs of up to
+ * 32 of them; other buffers mostly do not live long enough to be worth it.
  *
  * Context: as @gfp tells.
  * Return: the buffer, its content undefined, or NULL.

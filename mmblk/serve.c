@@ -176,7 +176,9 @@ void mmblk_job_done(struct mmblk_job *job)
 	spin_lock_irqsave(&lane->tx_lock, flags);
 	list_add_tail(&job->node, &lane->done);
 	if (in_task() && current == lane->thread) {
-		lane->unsent += job->bytes;
+		if (!job->status && (job->op == MMBLK_OP_READ ||
+				     job->op == MMBLK_OP_WRITE))
+			lane->unsent += job->bytes;
 	} else {
 		mmblk_send(lane);
 		/* the thread knows how to wait for room */
@@ -346,7 +348,8 @@ static bool mmblk_arm_send(struct mmblk_lane *lane)
 	bool ready = false;
 
 	spin_lock_irq(&lane->tx_lock);
-	if (list_empty(&lane->done) && !lane->config_due)
+	/* a dead lane keeps what it cannot send: no reason to stay awake */
+	if (lane->dead || (list_empty(&lane->done) && !lane->config_due))
 		;
 	else if (lane->no_id)
 		ready = fido_tx_arm_release(lane->chan, 1);
@@ -384,17 +387,10 @@ static void mmblk_lane_timer(struct timer_list *timer)
 	wake_up_process(lane->thread);
 }
 
-/*
- * One timer for many sleeps: most of them are short. Only a request that waits
- * for memory needs it to be in time.
- */
+/* One timer for many sleeps, as most of them are short. */
 static void mmblk_start_timer(struct mmblk_lane *lane)
 {
-	if (lane->pending)
-		mod_timer(&lane->timer, jiffies + HZ / 10);
-	else if (!timer_pending(&lane->timer))
-		mod_timer(&lane->timer,
-			  jiffies + (lane->index ? 10 * HZ : HZ));
+	mod_timer(&lane->timer, jiffies + (lane->index ? 10 * HZ : HZ));
 }
 
 /* Each time that the timer has fired: nothing of it is urgent. */
@@ -405,6 +401,7 @@ static void mmblk_look_around(struct mmblk_lane *lane)
 		mmblk_pool_trim(&lane->pool);
 	lane->rested = true;
 	mmblk_look_at_device(lane);
+	mmblk_start_timer(lane);
 }
 
 /*
@@ -414,14 +411,15 @@ static void mmblk_look_around(struct mmblk_lane *lane)
 static void mmblk_sleep(struct mmblk_lane *lane)
 {
 	set_current_state(TASK_IDLE);
-	if (!mmblk_arm(lane) && !kthread_should_stop()) {
+	if (!mmblk_arm(lane) && !READ_ONCE(lane->look) &&
+	    !kthread_should_stop()) {
 		mmblk_ack(lane);
-		mmblk_start_timer(lane);
+		/* a request that waits for memory is tried again soon */
+		if (lane->pending)
+			timer_reduce(&lane->timer, jiffies + HZ / 10);
 		schedule();
 	}
 	__set_current_state(TASK_RUNNING);
-	if (READ_ONCE(lane->look))
-		mmblk_look_around(lane);
 }
 
 static int mmblk_lane_thread(void *data)
@@ -429,6 +427,7 @@ static int mmblk_lane_thread(void *data)
 	struct mmblk_lane *lane = data;
 	unsigned int n;
 
+	mmblk_start_timer(lane);
 	while (!kthread_should_stop()) {
 		n = mmblk_reap(lane);
 		n += mmblk_take(lane);
@@ -437,10 +436,12 @@ static int mmblk_lane_thread(void *data)
 		if (n) {
 			lane->worked = true;
 			lane->rested = false;
-			cond_resched();
 		} else {
 			mmblk_sleep(lane);
 		}
+		if (READ_ONCE(lane->look))
+			mmblk_look_around(lane);
+		cond_resched();
 	}
 	/* it wakes us up, and nobody else starts it */
 	timer_delete_sync(&lane->timer);
@@ -480,6 +481,7 @@ int mmblk_lane_start(struct mmblk_lane *lane)
 	timer_setup(&lane->timer, mmblk_lane_timer, 0);
 	lane->look = false;
 	lane->rested = false;
+	lane->unsent = 0;
 	lane->pool.chan = lane->chan;
 	lane->dead = false;
 	lane->no_id = false;
