@@ -48,7 +48,8 @@ network_up() {
 	for vm in a b; do
 		in_vm "$vm" 'modprobe -a fido mmnet'
 	done
-	in_dom0 'fidoctl net show a b > /dev/null 2>&1 || fidoctl net add a b'
+	# a VM that the emulator lost, and that was replaced, has left its link
+	in_dom0 'fidoctl link remove --stale; fidoctl net show a b > /dev/null 2>&1 || fidoctl net add a b'
 	for vm in a b; do
 		wait_for 30 in_vm "$vm" 'test -e /sys/class/net/mmnet0'
 		network_configure "$vm"

@@ -93,9 +93,11 @@ since_mark() {
 	tail -c "+$((from + 1))" "$2" 2> /dev/null | tr -d '\r'
 }
 
-# TCG's virtualization of AMD at times leaves the hypervisor's registers in a guest, which dies of it: its code segment is Xen's.
+# TCG's virtualization of AMD at times leaves the hypervisor's registers in a guest, which dies of it: its code segment is Xen's. Or it
+# does not find the guest's IDT, which lies where Linux maps it for good, read-only.
 emulator_lost_vm() {
-	since_mark dom0 "$LOGS/host.log" | grep -aA 6 'Triple fault - invoking HVM shutdown' | grep -qaE 'RIP: +e008:\[<ffff82d0'
+	since_mark dom0 "$LOGS/host.log" | grep -aA 14 'Triple fault - invoking HVM shutdown' |
+		grep -qaE 'RIP: +e008:\[<ffff82d0|cr2: fffffe0000000[0-9a-f]{3}$'
 }
 
 # flush_console MACHINE TEXT: what was printed before has arrived once this line has. A machine that does not answer is passed over.
