@@ -68,7 +68,7 @@ static bool pages_add(struct fido_pages *pages, unsigned int order, gfp_t gfp)
 	page = order ? pages_try_run(order, gfp) : alloc_page(gfp);
 	for (i = 0; page && i < 1U << order; i++)
 		pages->page[pages->nr++] = page + i;
-	return page != NULL;
+	return page;
 }
 
 /**

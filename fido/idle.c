@@ -70,7 +70,7 @@ static unsigned int idle_auto_us;
  * @task: the thread, made and ended by smpboot
  */
 struct fido_idler {
-	spinlock_t lock;
+	spinlock_t lock;	/* changes of @chans, also by interrupts */
 	struct list_head chans;
 	struct task_struct *task;
 };
@@ -236,9 +236,10 @@ static void idler_unwatch(struct fido_idler *idler)
 		if (!chan->idle.watched)
 			continue;
 		chan->idle.watched = false;
+		if (!fido_ring_unwatch(&chan->ring))
+			continue;
 		/* pairs with the release in fido_chans_live() */
-		if (fido_ring_unwatch(&chan->ring) &&
-		    smp_load_acquire(&chan->live))
+		if (smp_load_acquire(&chan->live))
 			idler_tell(chan);
 	}
 	local_bh_enable();
