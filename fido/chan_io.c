@@ -336,12 +336,63 @@ EXPORT_SYMBOL_GPL(fido_rx_done);
  */
 bool fido_rx_arm(struct fido_chan *chan, u32 nr)
 {
-	bool ready = fido_ring_arm(&chan->ring, nr);
+	bool ready;
 
+	/* who waits for the next one is glad if it is found before */
+	WRITE_ONCE(chan->idle.nr, 1);
+	ready = fido_ring_arm(&chan->ring, nr);
 	chan_check(chan);
 	return ready;
 }
 EXPORT_SYMBOL_GPL(fido_rx_arm);
+
+/**
+ * fido_rx_arm_idle - ask for an event when messages come, or are looked for
+ * @chan: channel
+ * @nr: wanted number of messages
+ *
+ * As fido_rx_arm() with @nr as long as this CPU is busy, and with 1 when it
+ * has nothing else to do: then messages are found at once. For who has time
+ * while others work. Looking now and then is left to the caller.
+ *
+ * Context: rx.
+ * Return: true if messages are there already: pull, no event may come.
+ */
+bool fido_rx_arm_idle(struct fido_chan *chan, u32 nr)
+{
+	bool ready = fido_idle_arm(chan, nr);
+
+	chan_check(chan);
+	return ready;
+}
+EXPORT_SYMBOL_GPL(fido_rx_arm_idle);
+
+/**
+ * fido_rx_is_looked_at - does this CPU look for messages when it is idle?
+ * @chan: channel
+ *
+ * Context: rx.
+ * Return: false if fido_rx_arm_idle() would be the same as fido_rx_arm() with
+ * 1; this can change at any time.
+ */
+bool fido_rx_is_looked_at(const struct fido_chan *chan)
+{
+	return fido_idle_is_looked(chan);
+}
+EXPORT_SYMBOL_GPL(fido_rx_is_looked_at);
+
+/**
+ * fido_rx_waiting - are there messages?
+ * @chan: channel
+ *
+ * Context: any.
+ * Return: true if it is worth while to pull.
+ */
+bool fido_rx_waiting(const struct fido_chan *chan)
+{
+	return fido_ring_waiting(&chan->ring);
+}
+EXPORT_SYMBOL_GPL(fido_rx_waiting);
 
 /**
  * fido_rx_release - the memory that came with a message is not used any more

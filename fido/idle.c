@@ -104,6 +104,8 @@ static void idle_join(struct fido_chan *chan)
 
 	spin_lock(&idler->lock);
 	WRITE_ONCE(chan->idle.home, idler);
+	chan->idle.leaving = false;
+	WRITE_ONCE(chan->idle.looked, true);
 	list_add_tail_rcu(&chan->idle.node, &idler->chans);
 	spin_unlock(&idler->lock);
 	wake_up_process(idler->task);
@@ -113,6 +115,7 @@ static void idle_join(struct fido_chan *chan)
 static void idle_take_off(struct fido_chan *chan)
 {
 	list_del_rcu(&chan->idle.node);
+	WRITE_ONCE(chan->idle.looked, false);
 	/* pairs with the acquire of those who find the channel free */
 	smp_store_release(&chan->idle.home, NULL);
 }
@@ -129,7 +132,7 @@ void fido_idle_event(struct fido_chan *chan)
 {
 	u64 now;
 
-	if (!idle_window() || !fido_ring_wants_next(&chan->ring))
+	if (!idle_window() || !fido_ring_wants(&chan->ring, 1))
 		return;
 	now = local_clock();
 	/* pairs with the release in idle_take_off() */
@@ -137,6 +140,50 @@ void fido_idle_event(struct fido_chan *chan)
 	    cpu_active(smp_processor_id()))
 		idle_join(chan);
 	WRITE_ONCE(chan->idle.latest, now);
+}
+
+/**
+ * fido_idle_is_looked - does this CPU look for messages before it sleeps?
+ * @chan: channel
+ *
+ * Context: rx.
+ * Return: true if so.
+ */
+bool fido_idle_is_looked(const struct fido_chan *chan)
+{
+	return READ_ONCE(chan->idle.looked) &&
+	       READ_ONCE(chan->idle.home) == this_cpu_ptr(&fido_idlers);
+}
+
+/**
+ * fido_idle_arm - ask for an event, a late one unless the CPU becomes idle
+ * @chan: channel
+ * @nr: number of messages
+ *
+ * Context: rx.
+ * Return: as fido_ring_arm().
+ */
+bool fido_idle_arm(struct fido_chan *chan, u32 nr)
+{
+	u32 cons = READ_ONCE(chan->ring.mine->cons);
+
+	if (!fido_idle_is_looked(chan))
+		return fido_ring_arm(&chan->ring, 1);
+	if (cons != chan->idle.armed) {
+		chan->idle.armed = cons;
+		WRITE_ONCE(chan->idle.latest, local_clock());
+	}
+	WRITE_ONCE(chan->idle.nr, nr);
+	if (fido_ring_arm(&chan->ring, nr))
+		return true;
+	/*
+	 * The threshold before this, by the barrier in fido_ring_arm(). Pairs
+	 * with the one in idler_let_go(): either we see that nobody looks any
+	 * more or our threshold is overwritten there.
+	 */
+	if (READ_ONCE(chan->idle.looked))
+		return false;
+	return fido_ring_arm(&chan->ring, 1);
 }
 
 /**
@@ -176,7 +223,9 @@ static bool idler_finds(struct fido_idler *idler)
 
 	list_for_each_entry_rcu(chan, &idler->chans, idle.node) {
 		if (!chan->idle.watched)
-			chan->idle.watched = fido_ring_watch(&chan->ring);
+			chan->idle.watched =
+				fido_ring_watch(&chan->ring,
+						READ_ONCE(chan->idle.nr));
 		if (chan->idle.watched && fido_ring_waiting(&chan->ring))
 			return true;
 	}
@@ -226,6 +275,13 @@ static void idler_tell(struct fido_chan *chan)
 	local_irq_enable();
 }
 
+static void idler_arm(struct fido_chan *chan, u32 nr)
+{
+	/* pairs with the release in fido_chans_live() */
+	if (fido_ring_unwatch(&chan->ring, nr) && smp_load_acquire(&chan->live))
+		idler_tell(chan);
+}
+
 /* First all thresholds are armed, then runs what the clients have scheduled. */
 static void idler_unwatch(struct fido_idler *idler)
 {
@@ -236,13 +292,27 @@ static void idler_unwatch(struct fido_idler *idler)
 		if (!chan->idle.watched)
 			continue;
 		chan->idle.watched = false;
-		if (!fido_ring_unwatch(&chan->ring))
-			continue;
-		/* pairs with the release in fido_chans_live() */
-		if (smp_load_acquire(&chan->live))
-			idler_tell(chan);
+		idler_arm(chan, READ_ONCE(chan->idle.nr));
 	}
 	local_bh_enable();
+}
+
+/* Nobody looks from now on: whoever relied on that wants the next message. */
+static void idler_let_go(struct fido_chan *chan)
+{
+	chan->idle.leaving = true;
+	WRITE_ONCE(chan->idle.looked, false);
+	/* pairs with the one in fido_idle_arm(), see there */
+	smp_mb();
+	if (READ_ONCE(chan->idle.nr) > 1)
+		idler_arm(chan, 1);
+}
+
+/* Rx sleeps for many messages, as many are on their way: nothing to look for. */
+static bool idle_is_pointless(const struct fido_chan *chan)
+{
+	return !fido_ring_wants(&chan->ring, READ_ONCE(chan->idle.nr)) &&
+	       fido_ring_wants(&chan->ring, U32_MAX / 2);
 }
 
 static void idler_drop(struct fido_idler *idler, bool all)
@@ -250,9 +320,17 @@ static void idler_drop(struct fido_idler *idler, bool all)
 	struct fido_chan *chan, *next;
 	u64 now = local_clock();
 
+	local_bh_disable();
+	rcu_read_lock();
+	list_for_each_entry_rcu(chan, &idler->chans, idle.node)
+		if (all || !idle_is_warm(chan, now) || idle_is_pointless(chan))
+			idler_let_go(chan);
+	rcu_read_unlock();
+	local_bh_enable();
+
 	spin_lock_irq(&idler->lock);
 	list_for_each_entry_safe(chan, next, &idler->chans, idle.node)
-		if (all || !idle_is_warm(chan, now))
+		if (chan->idle.leaving)
 			idle_take_off(chan);
 	spin_unlock_irq(&idler->lock);
 }

@@ -16,7 +16,12 @@ struct fido_idler;
  * @node: entry in the list of @home; read under RCU
  * @home: the idler that looks at the channel, or NULL; changed under the lock
  *	of the idler
+ * @looked: the idler will look, and arm the ring, before its CPU sleeps
+ * @nr: messages until the event that rx has asked for, if it does without
+ *	one while somebody looks; rx's
+ * @armed: what the client had taken when it asked so last; rx's
  * @latest: when the latest message or event was seen, in nanoseconds
+ * @leaving: is about to be taken off the list; the idler's
  * @cons: what the client had taken when it was told last; the idler's
  * @watched: the peer does not signal, as we look; the idler's
  * @told: the client was called without an event since it acknowledged one
@@ -24,13 +29,19 @@ struct fido_idler;
 struct fido_idle {
 	struct list_head node;
 	struct fido_idler *home;
+	bool looked;
+	u32 nr;
+	u32 armed;
 	u64 latest;
+	bool leaving;
 	u32 cons;
 	bool watched;
 	bool told;
 };
 
 void fido_idle_event(struct fido_chan *chan);
+bool fido_idle_is_looked(const struct fido_chan *chan);
+bool fido_idle_arm(struct fido_chan *chan, u32 nr);
 bool fido_idle_leave(struct fido_chan *chan);
 int fido_idle_init(void);
 void fido_idle_exit(void);

@@ -496,16 +496,17 @@ bool fido_ring_arm(struct fido_ring *ring, u32 nr)
  */
 
 /**
- * fido_ring_wants_next - has rx asked for a signal with the next message?
+ * fido_ring_wants - has rx asked for a signal soon?
  * @ring: ring, connected
+ * @nr: what is soon, in messages
  *
  * Context: any; a snapshot.
  * Return: false if rx asked for a later one, or is at work.
  */
-bool fido_ring_wants_next(const struct fido_ring *ring)
+bool fido_ring_wants(const struct fido_ring *ring, u32 nr)
 {
-	return READ_ONCE(ring->mine->prod_event) ==
-	       READ_ONCE(ring->mine->cons) + 1;
+	return READ_ONCE(ring->mine->prod_event) -
+	       READ_ONCE(ring->mine->cons) - 1 < nr;
 }
 
 static void ring_disarm(struct fido_ring *ring)
@@ -517,14 +518,15 @@ static void ring_disarm(struct fido_ring *ring)
 /**
  * fido_ring_watch - no signals from now on
  * @ring: ring, connected
+ * @nr: if rx has asked for one after so many messages or fewer
  *
  * Context: any, one watcher at a time.
  * Return: true if fido_ring_unwatch() has to follow; false if rx has not asked
- * for the next message.
+ * so, and nothing changes.
  */
-bool fido_ring_watch(struct fido_ring *ring)
+bool fido_ring_watch(struct fido_ring *ring, u32 nr)
 {
-	if (!fido_ring_wants_next(ring))
+	if (!fido_ring_wants(ring, nr))
 		return false;
 	ring_disarm(ring);
 	return true;
@@ -547,20 +549,21 @@ bool fido_ring_waiting(const struct fido_ring *ring)
 }
 
 /**
- * fido_ring_unwatch - ask for a signal with the next message
+ * fido_ring_unwatch - ask for a signal again
  * @ring: ring that was watched
+ * @nr: after so many messages
  *
  * Context: the watcher's.
  * Return: true if there are messages already. No signal comes then: rx has to
  * be told after this, which arms again when it has seen them.
  */
-bool fido_ring_unwatch(struct fido_ring *ring)
+bool fido_ring_unwatch(struct fido_ring *ring, u32 nr)
 {
 	u32 cons;
 
 	do {
 		cons = READ_ONCE(ring->mine->cons);
-		WRITE_ONCE(ring->mine->prod_event, cons + 1);
+		WRITE_ONCE(ring->mine->prod_event, cons + nr);
 		/*
 		 * Threshold before the peer's index; pairs with
 		 * fido_ring_publish(). And before our own: if rx has moved on

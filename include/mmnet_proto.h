@@ -77,6 +77,9 @@
 #define MMNET_CSUM_VALID	0x02	/* somebody has checked the checksum */
 #define MMNET_HASH		0x04	/* @hash is valid */
 #define MMNET_HASH_L4		0x08	/* and made of the flow's ports, too */
+#define MMNET_ACK		0x10	/* acknowledges, and carries nothing
+					 * else: the receiver may take its time
+					 */
 
 /* struct mmnet_msg.gso_type */
 #define MMNET_GSO_NONE		0
@@ -98,7 +101,7 @@
  * @hash: of the flow, a hint for steering
  * @inline_len: bytes of the frame that are in the message
  * @nr_segs: entries in @seg, at most MMNET_MAX_SEGS
- * @flags: MMNET_CSUM_*, MMNET_HASH*
+ * @flags: MMNET_CSUM_*, MMNET_HASH*, MMNET_ACK
  * @gso_type: MMNET_GSO_*; other than MMNET_GSO_NONE only together with
  *	MMNET_CSUM_PARTIAL at the place of the protocol's checksum
  * @reserved: zero

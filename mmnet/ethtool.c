@@ -52,6 +52,10 @@ static const char rx_names[MMNET_NR_RX_COUNTERS][ETH_GSTRING_LEN] = {
 	[MMNET_RX_XDP_REDIRECT] = "rx_xdp_redirect",
 	[MMNET_RX_XDP_ERROR] = "rx_xdp_error",
 	[MMNET_RX_POLLS] = "rx_polls",
+	[MMNET_RX_BULK] = "rx_bulk",
+	[MMNET_RX_BULK_SLOWER] = "rx_bulk_slower",
+	[MMNET_RX_BULK_EMPTY] = "rx_bulk_empty",
+	[MMNET_RX_LAZY] = "rx_lazy",
 };
 
 /* Of the channel, and the state at this moment; in the order of add_chan() */

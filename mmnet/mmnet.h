@@ -76,6 +76,10 @@ enum mmnet_rx_counter {
 	MMNET_RX_XDP_REDIRECT,
 	MMNET_RX_XDP_ERROR,
 	MMNET_RX_POLLS,
+	MMNET_RX_BULK,
+	MMNET_RX_BULK_SLOWER,
+	MMNET_RX_BULK_EMPTY,
+	MMNET_RX_LAZY,
 	MMNET_NR_RX_COUNTERS,
 };
 
@@ -131,44 +135,75 @@ struct mmnet_pins {
 };
 
 /**
+ * struct mmnet_flow - what went one way, since the beginning
+ * @bytes: of frames
+ * @msgs: messages
+ * @refs: those with memory
+ * @acks: those that acknowledge only
+ *
+ * One writer; differences count.
+ */
+struct mmnet_flow {
+	unsigned long bytes;
+	u32 msgs;
+	u32 refs;
+	u32 acks;
+};
+
+/* What the poll asks for when it has nothing left to do */
+enum mmnet_rest {
+	MMNET_REST_NEXT,	/* an event with the next message */
+	MMNET_REST_BULK,	/* many messages, or a timer */
+	MMNET_REST_LAZY,	/* some; or all that come when the CPU is idle */
+};
+
+/**
  * struct mmnet_moder - when to sleep for more than one message, see moder.c
  * @timer: schedules @napi
  * @napi: the poll
- * @bulk: we sleep for many
- * @worth: and messages come as fast as before
- * @empty: timers in a row that found nothing
- * @window_rests: rests since @window
- * @window_got: messages since @window
+ * @rest: what the latest rest was for
+ * @worth: in bulk, and data comes as fast as before
+ * @empty: rests in a row before which nothing came
+ * @rests: in bulk, since @window
  * @window: when we began to count these, in nanoseconds
- * @before: nanoseconds between two messages before @bulk, since @trial_began
+ * @window_bytes: and how much had gone by then, both ways
+ * @before: nanoseconds of the trial before bulk
+ * @before_bytes: what went meanwhile, both ways
+ * @gap: nanoseconds between two messages meanwhile
  * @trial_began: when @since was zero
- * @since: messages since @bulk ended
+ * @trial_bytes: what had gone by then
+ * @since: messages since bulk ended
  * @trial: messages until it is tried
- * @got: messages since the latest rest
+ * @acks: messages in a row that acknowledged only
  * @rested: time of the latest rest
- * @rx_refs: messages with memory that came
- * @refs_seen: sum of both at the latest rest
- * @tx_refs: messages with memory that went, written under the lock of the tx
- *	queue. All else belongs to the poll
+ * @rx_seen: @rx at that time
+ * @tx_seen: @tx at that time
+ * @rx: received
+ * @tx: sent; written under the lock of the tx queue. All else belongs to the
+ *	poll
  */
 struct mmnet_moder {
 	struct hrtimer timer;
 	struct napi_struct *napi;
-	bool bulk;
+	enum mmnet_rest rest;
 	bool worth;
 	u32 empty;
-	u32 window_rests;
-	u32 window_got;
+	u32 rests;
 	u64 window;
-	u32 before;
+	unsigned long window_bytes;
+	u64 before;
+	unsigned long before_bytes;
+	u64 gap;
 	u64 trial_began;
+	unsigned long trial_bytes;
 	u32 since;
 	u32 trial;
-	u32 got;
+	u32 acks;
 	u64 rested;
-	u32 rx_refs;
-	u32 refs_seen;
-	u32 tx_refs;
+	struct mmnet_flow rx_seen;
+	struct mmnet_flow tx_seen;
+	struct mmnet_flow rx;
+	struct mmnet_flow tx ____cacheline_aligned_in_smp;
 };
 
 /**
@@ -281,6 +316,15 @@ static inline void mmnet_rx_count(struct mmnet_queue *q,
 	u64_stats_update_end(&q->stats.rx_sync);
 }
 
+static inline void mmnet_flow_add(struct mmnet_flow *flow,
+				  const struct mmnet_msg *msg)
+{
+	WRITE_ONCE(flow->bytes, flow->bytes + msg->len);
+	WRITE_ONCE(flow->refs, flow->refs + !!msg->nr_segs);
+	WRITE_ONCE(flow->acks, flow->acks + !!(msg->flags & MMNET_ACK));
+	WRITE_ONCE(flow->msgs, flow->msgs + 1);
+}
+
 /* There was a reason to be called, and may soon be another one. */
 static inline void mmnet_queue_worked(struct mmnet_queue *q)
 {
@@ -337,8 +381,8 @@ void mmnet_xdp_set_features(struct net_device *dev);
 void mmnet_moder_init(struct mmnet_moder *m, struct napi_struct *napi);
 void mmnet_moder_up(struct mmnet_moder *m);
 void mmnet_moder_down(struct mmnet_moder *m);
-u32 mmnet_moder_rest(struct mmnet_moder *m);
-void mmnet_moder_sleep(struct mmnet_moder *m);
+bool mmnet_moder_rest(struct mmnet_queue *q);
+bool mmnet_moder_look(const struct mmnet_queue *q);
 
 /* pin.c */
 int mmnet_pins_init(struct mmnet_pins *pins);

@@ -4,13 +4,20 @@
  *
  * A peer that is asked to signal the next message signals each of them while
  * we are fast enough to sleep between two. In bulk that is a hypercall there
- * and an interrupt here for nothing: the next message comes anyway. Then we
- * ask for an event after many only, and look ourselves when a timer fires.
+ * and an interrupt here for nothing: the next message comes anyway. So there
+ * are two other ways to rest.
  *
- * Waiting must not cost those who wait for an answer. They show by the rate of
- * messages: it falls when we look later. So bulk is tried, kept while messages
- * come as fast as before, and tried again later and later where they do not.
- * What carries no memory in either direction is not bulk and never tried with.
+ * Bulk: an event comes after many messages only, and we look ourselves when a
+ * timer fires. Waiting must not cost those who wait for an answer. They show by
+ * the rate of bytes: it falls when we look later. So bulk is tried where data
+ * goes one way, or memory any way, kept while bytes come as fast as before,
+ * and tried again later and later where they do not. Messages do not count,
+ * since a sender that hears from us later fills them better.
+ *
+ * Lazy: a sender of bulk hears nothing but acknowledgements. While its CPU has
+ * something to do they have time: we look with each frame that is sent, and
+ * with a tick. If it has not, as the window is full and the sender sleeps, the
+ * core finds them at once (fido_rx_arm_idle()).
  */
 #include <linux/hrtimer.h>
 #include <linux/ktime.h>
@@ -32,16 +39,23 @@
 #define MAX_GAP		(2 * NSEC_PER_MSEC)
 
 /*
- * The rate is compared over so many rests, and from so many on: messages may
- * be a quarter farther apart
+ * The rate is compared over so many rests, when a quarter less is less; and
+ * after the first few, when half is. Somebody else may have had the CPU.
  */
-#define BULK_WINDOW	16
+#define BULK_WINDOW	32
 #define BULK_LOOK	4
 /* Timers in a row that find nothing, until bulk is over */
-#define BULK_EMPTY	2
+#define BULK_EMPTY	4
 /* Messages until it is tried (again) */
 #define MIN_TRIAL	16
 #define MAX_TRIAL	1024
+
+/* Acknowledgements in a row, until they have time */
+#define LAZY_ACKS	16
+/* So many are signalled even to a CPU that has no time to look */
+#define LAZY_MESSAGES	16
+/* Rests without any, until it is over */
+#define LAZY_EMPTY	16
 
 static enum hrtimer_restart moder_timer(struct hrtimer *timer)
 {
@@ -51,20 +65,49 @@ static enum hrtimer_restart moder_timer(struct hrtimer *timer)
 	return HRTIMER_NORESTART;
 }
 
-/* Memory went one way or the other, with every fourth message at least. */
-static bool moder_is_heavy(struct mmnet_moder *m)
+static void moder_count(struct mmnet_moder *m, enum mmnet_rx_counter counter)
 {
-	u32 refs = m->rx_refs + READ_ONCE(m->tx_refs);
-	u32 new = refs - m->refs_seen;
+	mmnet_rx_count(container_of(m, struct mmnet_queue, moder), counter, 1);
+}
 
-	m->refs_seen = refs;
-	return 4 * new >= m->got;
+/* What went in one direction since the latest rest */
+static struct mmnet_flow flow_since(struct mmnet_flow *seen,
+				    const struct mmnet_flow *now)
+{
+	struct mmnet_flow old = *seen;
+
+	seen->bytes = READ_ONCE(now->bytes);
+	seen->refs = READ_ONCE(now->refs);
+	seen->acks = READ_ONCE(now->acks);
+	seen->msgs = READ_ONCE(now->msgs);
+	return (struct mmnet_flow) {
+		.bytes = seen->bytes - old.bytes,
+		.msgs = seen->msgs - old.msgs,
+		.refs = seen->refs - old.refs,
+		.acks = seen->acks - old.acks,
+	};
+}
+
+static unsigned long moder_bytes(const struct mmnet_moder *m)
+{
+	return m->rx_seen.bytes + m->tx_seen.bytes;
+}
+
+/*
+ * Data goes one way, acknowledgements the other; or every fourth message, at
+ * least, has memory with it.
+ */
+static bool moder_is_heavy(const struct mmnet_flow *rx,
+			   const struct mmnet_flow *tx)
+{
+	return rx->acks == rx->msgs || tx->acks == tx->msgs ||
+	       4 * (rx->refs + tx->refs) >= rx->msgs;
 }
 
 /* A pause, or messages so far apart that each may well have its event */
-static bool moder_has_paused(struct mmnet_moder *m, u64 now)
+static bool moder_has_paused(struct mmnet_moder *m, u64 now, u32 got)
 {
-	u64 gap = div_u64(now - m->rested, m->got ?: 1);
+	u64 gap = div_u64(now - m->rested, got ?: 1);
 
 	m->rested = now;
 	return gap >= MAX_GAP;
@@ -73,110 +116,162 @@ static bool moder_has_paused(struct mmnet_moder *m, u64 now)
 static void moder_begin_window(struct mmnet_moder *m, u64 now)
 {
 	m->window = now;
-	m->window_got = 0;
-	m->window_rests = 0;
+	m->window_bytes = moder_bytes(m);
+	m->rests = 0;
 }
 
 static void moder_begin_bulk(struct mmnet_moder *m, u64 now)
 {
-	m->bulk = true;
-	m->before = max_t(u32, div_u64(now - m->trial_began, m->since), 1);
+	m->rest = MMNET_REST_BULK;
+	m->before = now - m->trial_began;
+	m->before_bytes = moder_bytes(m) - m->trial_bytes;
+	m->gap = div_u64(m->before, m->since);
 	m->worth = false;
 	m->empty = 0;
 	moder_begin_window(m, now);
+	moder_count(m, MMNET_RX_BULK);
 }
 
 static void moder_begin_trial(struct mmnet_moder *m, u64 now)
 {
 	m->trial_began = now;
+	m->trial_bytes = moder_bytes(m);
 	m->since = 0;
 }
 
 static void moder_end_bulk(struct mmnet_moder *m, u64 now)
 {
-	m->bulk = false;
+	m->rest = MMNET_REST_NEXT;
 	m->trial = m->worth ? MIN_TRIAL : min(2 * m->trial, MAX_TRIAL);
 	moder_begin_trial(m, now);
 }
 
-/* Do messages come as fast as they did before we slept for many? */
-static bool moder_is_worth(const struct mmnet_moder *m, u64 now)
+/*
+ * Does data come as fast as it did before we slept for many, or at @percent of
+ * that? In units of about a microsecond and of 16 bytes, so that the products
+ * fit.
+ */
+static bool moder_is_worth(const struct mmnet_moder *m, u64 now, u32 percent)
 {
-	return 4 * (now - m->window) <= 5ULL * m->before * m->window_got;
+	u64 bytes = (moder_bytes(m) - m->window_bytes) >> 4;
+	u64 us = (now - m->window) >> 10;
+
+	return 100 * bytes * (m->before >> 10) >=
+	       percent * (u64)(m->before_bytes >> 4) * us;
 }
 
-static void moder_judge_bulk(struct mmnet_moder *m, u64 now)
+static void moder_judge_bulk(struct mmnet_moder *m, u64 now, u32 got)
 {
-	bool worth;
-
-	m->empty = m->got ? 0 : m->empty + 1;
+	m->empty = got ? 0 : m->empty + 1;
 	if (m->empty == BULK_EMPTY) {
+		moder_count(m, MMNET_RX_BULK_EMPTY);
 		moder_end_bulk(m, now);
 		return;
 	}
-	m->window_got += m->got;
-	worth = moder_is_worth(m, now);
+	if (++m->rests < BULK_LOOK)
+		return;
 	/* what is not worth it shows early */
-	if (++m->window_rests < BULK_LOOK ||
-	    (worth && m->window_rests < BULK_WINDOW))
-		return;
-	m->worth = worth;
-	if (worth)
-		moder_begin_window(m, now);
-	else
+	if (!moder_is_worth(m, now, m->rests < BULK_WINDOW ? 50 : 80)) {
+		m->worth = false;
+		moder_count(m, MMNET_RX_BULK_SLOWER);
 		moder_end_bulk(m, now);
+	} else if (m->rests == BULK_WINDOW) {
+		m->worth = true;
+		moder_begin_window(m, now);
+	}
 }
 
-static void moder_judge(struct mmnet_moder *m, u64 now)
+static void moder_begin_lazy(struct mmnet_moder *m)
 {
-	bool heavy = moder_is_heavy(m), paused = moder_has_paused(m, now);
+	m->rest = MMNET_REST_LAZY;
+	m->empty = 0;
+	moder_count(m, MMNET_RX_LAZY);
+}
 
-	if (m->bulk) {
-		moder_judge_bulk(m, now);
+static void moder_judge_lazy(struct mmnet_moder *m, u64 now, bool possible,
+			     u32 got)
+{
+	m->empty = got ? 0 : m->empty + 1;
+	if (possible && m->empty < LAZY_EMPTY)
 		return;
-	}
-	if (!heavy || paused) {
+	m->rest = MMNET_REST_NEXT;
+	m->acks = 0;
+	moder_begin_trial(m, now);
+}
+
+static void moder_judge(struct mmnet_queue *q, u64 now)
+{
+	struct mmnet_moder *m = &q->moder;
+	struct mmnet_flow rx = flow_since(&m->rx_seen, &m->rx);
+	struct mmnet_flow tx = flow_since(&m->tx_seen, &m->tx);
+	bool paused = moder_has_paused(m, now, rx.msgs), lazy;
+
+	m->acks = rx.acks == rx.msgs ? m->acks + rx.acks : 0;
+	lazy = m->acks >= LAZY_ACKS && fido_rx_is_looked_at(q->chan);
+	if (m->rest == MMNET_REST_LAZY) {
+		moder_judge_lazy(m, now, lazy, rx.msgs);
+	} else if (lazy && rx.msgs) {
+		moder_begin_lazy(m);
+	} else if (m->rest == MMNET_REST_BULK) {
+		moder_judge_bulk(m, now, rx.msgs);
+	} else if (paused || !moder_is_heavy(&rx, &tx)) {
 		moder_begin_trial(m, now);
-		return;
+	} else {
+		m->since += rx.msgs;
+		if (m->since >= m->trial)
+			moder_begin_bulk(m, now);
 	}
-	m->since += m->got;
-	if (m->since >= m->trial)
-		moder_begin_bulk(m, now);
 }
 
-/**
- * mmnet_moder_rest - the ring is empty: how many messages to wait for?
- * @m: moderation
- *
- * Context: the poll.
- * Return: the number to ask the peer for. If it is more than one,
- * mmnet_moder_sleep() has to follow.
- */
-u32 mmnet_moder_rest(struct mmnet_moder *m)
-{
-	u64 now = ktime_get_ns();
-
-	/* a poll for another reason in the middle of a wait says nothing */
-	if (!m->got && hrtimer_is_queued(&m->timer))
-		return m->bulk ? BULK_MESSAGES : 1;
-	moder_judge(m, now);
-	m->got = 0;
-	return m->bulk ? BULK_MESSAGES : 1;
-}
-
-/**
- * mmnet_moder_sleep - have the poll called in time
- * @m: moderation
- *
- * Context: the poll.
- */
-void mmnet_moder_sleep(struct mmnet_moder *m)
+/* Have the poll called in time. */
+static void moder_start_timer(struct mmnet_moder *m)
 {
 	/* of the time before we waited: the one of now follows from the wait */
-	u64 wait = clamp_t(u64, (u64)m->before * BULK_GAPS, MIN_WAIT, MAX_WAIT);
+	u64 wait = clamp_t(u64, m->gap * BULK_GAPS, MIN_WAIT, MAX_WAIT);
 
-	if (m->bulk && !hrtimer_is_queued(&m->timer))
+	if (!hrtimer_is_queued(&m->timer))
 		hrtimer_start(&m->timer, ns_to_ktime(wait), HRTIMER_MODE_REL);
+}
+
+/**
+ * mmnet_moder_rest - the ring is empty: ask for the next event
+ * @q: queue
+ *
+ * Context: the poll.
+ * Return: true if messages are there already.
+ */
+bool mmnet_moder_rest(struct mmnet_queue *q)
+{
+	struct mmnet_moder *m = &q->moder;
+
+	/* a poll for another reason in the middle of a wait says nothing */
+	if (m->rx.msgs != m->rx_seen.msgs || !hrtimer_is_queued(&m->timer))
+		moder_judge(q, ktime_get_ns());
+
+	switch (m->rest) {
+	case MMNET_REST_LAZY:
+		return fido_rx_arm_idle(q->chan, LAZY_MESSAGES);
+	case MMNET_REST_BULK:
+		if (fido_rx_arm(q->chan, BULK_MESSAGES))
+			return true;
+		moder_start_timer(m);
+		return false;
+	default:
+		return fido_rx_arm(q->chan, 1);
+	}
+}
+
+/**
+ * mmnet_moder_look - while sending: is it time to look for messages?
+ * @q: queue that is up
+ *
+ * Context: under the lock of the tx queue.
+ * Return: true if some are there that no event will tell of soon.
+ */
+bool mmnet_moder_look(const struct mmnet_queue *q)
+{
+	return READ_ONCE(q->moder.rest) != MMNET_REST_NEXT &&
+	       fido_rx_waiting(q->chan);
 }
 
 /**
@@ -185,10 +280,12 @@ void mmnet_moder_sleep(struct mmnet_moder *m)
  */
 void mmnet_moder_up(struct mmnet_moder *m)
 {
-	m->bulk = false;
-	m->got = 0;
+	m->rest = MMNET_REST_NEXT;
+	m->acks = 0;
 	m->trial = MIN_TRIAL;
 	m->rested = ktime_get_ns();
+	flow_since(&m->rx_seen, &m->rx);
+	flow_since(&m->tx_seen, &m->tx);
 	moder_begin_trial(m, m->rested);
 }
 

@@ -17,12 +17,14 @@
 #include "mmnet.h"
 
 /*
- * How many frames that are still in use are looked at, at most, in one go.
- * The list is in order of arrival and one reader gives back in that order, so
- * the first ones tell; a frame in use goes to the tail, so that a reader who
- * never reads hides the others for a few polls only.
+ * How many frames that are still in use are looked at, at most, in one go: a
+ * few, and a part of all. A frame in use goes to the tail, so that within some
+ * polls each one is looked at, whatever a reader who never reads holds. It has
+ * to be soon: a file that is sent again has its pages in a second frame then,
+ * and a first one that was read, but not looked at in between, waits for that.
  */
-#define MAX_BUSY_LOOKS		8
+#define MIN_BUSY_LOOKS		8
+#define BUSY_LOOKS_SHIFT	2
 
 /**
  * mmnet_pins_init - initialise
@@ -122,9 +124,10 @@ static void pin_release(struct mmnet_queue *q, struct mmnet_pin *pin)
 unsigned int mmnet_pins_release(struct mmnet_queue *q)
 {
 	unsigned int left = q->pins.nr, busy = 0, released = 0;
+	unsigned int looks = MIN_BUSY_LOOKS + (left >> BUSY_LOOKS_SHIFT);
 	struct mmnet_pin *pin;
 
-	while (left-- && busy < MAX_BUSY_LOOKS) {
+	while (left-- && busy < looks) {
 		pin = list_first_entry(&q->pins.busy, struct mmnet_pin, node);
 		if (pin_idle(pin)) {
 			pin_release(q, pin);

@@ -75,10 +75,11 @@ static void queue_ack(struct mmnet_queue *q)
  */
 static int queue_rest(struct mmnet_queue *q, int done, int budget)
 {
-	if (fido_rx_arm(q->chan, mmnet_moder_rest(&q->moder)))
+	if (mmnet_moder_rest(q))
 		return budget;
-	mmnet_moder_sleep(&q->moder);
-	if (queue_outstanding(q))
+	if (q->moder.rest == MMNET_REST_LAZY)
+		timer_reduce(&q->timer, jiffies + 1);
+	else if (queue_outstanding(q))
 		queue_watch_on(q);
 	if (napi_complete_done(&q->napi, done))
 		queue_ack(q);
@@ -95,7 +96,6 @@ static int queue_poll(struct napi_struct *napi, int budget)
 	if (!budget)	/* netpoll wants room to send, nothing else */
 		return 0;
 	done = mmnet_rx_poll(q, budget);
-	q->moder.got += done;
 
 	/* ->down() will come, no event need */
 	if (unlikely(fido_chan_broken(q->chan))) {

@@ -591,8 +591,7 @@ static bool rx_one(struct mmnet_queue *q)
 		fido_chan_break(q->chan, why);
 		return false;
 	}
-	if (id != FIDO_ID_NONE)
-		q->moder.rx_refs++;
+	mmnet_flow_add(&q->moder.rx, &q->msg.head);
 	rx_frame(q, id);
 	return true;
 }

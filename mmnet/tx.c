@@ -16,6 +16,7 @@
 #include <linux/netdevice.h>
 #include <linux/skbuff.h>
 #include <net/dst.h>
+#include <net/tcp.h>
 
 #include "mmnet.h"
 #include "wire.h"
@@ -213,6 +214,8 @@ static void tx_describe(struct mmnet_msg *msg, const struct sk_buff *skb)
 	tx_set_csum(msg, skb);
 	if (skb_is_gso(skb))
 		tx_set_gso(msg, skb);
+	if (skb_is_tcp_pure_ack(skb))
+		msg->flags |= MMNET_ACK;
 	if (skb->hash) {
 		msg->hash = skb->hash;
 		msg->flags |= MMNET_HASH;
@@ -480,6 +483,7 @@ static void tx_send_inline(struct mmnet_queue *q, struct mmnet_msg *msg,
 	}
 	skb_tx_timestamp(skb);
 	tx_count_frame(q, skb, MMNET_TX_INLINE);
+	mmnet_flow_add(&q->moder.tx, msg);
 	fido_tx_push(q->chan, tx_push_len(msg), FIDO_ID_NONE, NULL);
 	dev_consume_skb_any(skb);
 }
@@ -560,9 +564,9 @@ static void tx_send_ref(struct mmnet_queue *q, struct mmnet_msg *msg,
 	}
 	tx_count_frame(q, skb, MMNET_TX_REF);
 	mmnet_tx_count(q, MMNET_TX_REF_BYTES, skb->len - head);
+	mmnet_flow_add(&q->moder.tx, msg);
 	tx_let_go(skb);
 	fido_tx_push(q->chan, tx_push_len(msg), id, skb);
-	WRITE_ONCE(q->moder.tx_refs, q->moder.tx_refs + 1);
 	mmnet_queue_watch(q);
 }
 
@@ -611,6 +615,8 @@ netdev_tx_t mmnet_start_xmit(struct sk_buff *skb, struct net_device *dev)
 		tx_stop(q);
 	else if (!more || netif_xmit_stopped(mmnet_txq(q)))
 		fido_tx_publish(q->chan);
+	if (mmnet_moder_look(q))
+		napi_schedule(&q->napi);
 	return NETDEV_TX_OK;
 }
 

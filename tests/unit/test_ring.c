@@ -270,12 +270,13 @@ static void watch_messages(struct pair *pair)
 	u32 i, id;
 
 	/* rx is at work, or waits for more than one */
-	assert_false(fido_ring_watch(b));
+	assert_false(fido_ring_watch(b, 1));
+	assert_false(fido_ring_watch(b, 8));
 	assert_false(fido_ring_arm(b, 2));
-	assert_false(fido_ring_watch(b));
+	assert_false(fido_ring_watch(b, 1));
 
 	assert_false(fido_ring_arm(b, 1));
-	assert_true(fido_ring_watch(b));
+	assert_true(fido_ring_watch(b, 1));
 	assert_false(fido_ring_waiting(b));
 	for (i = 1; i <= n; i++) {
 		push(a, i, FIDO_ID_NONE, NULL);
@@ -283,17 +284,37 @@ static void watch_messages(struct pair *pair)
 		assert_true(fido_ring_waiting(b));
 	}
 	/* rx is told, and has still not looked */
-	assert_true(fido_ring_unwatch(b));
+	assert_true(fido_ring_unwatch(b, 1));
 	for (i = 1; i <= n; i++)
 		pull(b, &id);
 	fido_ring_done(b);
 	assert_false(fido_ring_waiting(b));
 
 	assert_false(fido_ring_arm(b, 1));
-	assert_true(fido_ring_watch(b));
-	assert_false(fido_ring_unwatch(b));
+	assert_true(fido_ring_watch(b, 1));
+	assert_false(fido_ring_unwatch(b, 1));
 	push(a, 1, FIDO_ID_NONE, NULL);
 	assert_true(fido_ring_publish(a));
+	pull(b, &id);
+	fido_ring_done(b);
+}
+
+/* The same where rx asks for two: it is signalled after two once nobody looks. */
+static void watch_for_some(struct pair *pair)
+{
+	struct fido_ring *a = &pair->a.ring, *b = &pair->b.ring;
+	u32 id;
+
+	if (a->geom.nr_slots < 2)
+		return;
+	assert_false(fido_ring_arm(b, 2));
+	assert_true(fido_ring_watch(b, 2));
+	assert_false(fido_ring_unwatch(b, 2));
+	push(a, 1, FIDO_ID_NONE, NULL);
+	assert_false(fido_ring_publish(a));
+	push(a, 2, FIDO_ID_NONE, NULL);
+	assert_true(fido_ring_publish(a));
+	pull(b, &id);
 	pull(b, &id);
 	fido_ring_done(b);
 }
@@ -343,6 +364,7 @@ static void test_signal_messages(void **state)
 static void test_watch_messages(void **state)
 {
 	for_all(watch_messages);
+	for_all(watch_for_some);
 }
 
 /* What a peer wrote that is not believed any more is no reason to look. */

@@ -162,7 +162,7 @@ static void prepare_watched(struct duel *duel)
 {
 	prepare_message(duel);
 	assert_false(fido_ring_arm(&duel->pair.b.ring, 1));
-	assert_true(fido_ring_watch(&duel->pair.b.ring));
+	assert_true(fido_ring_watch(&duel->pair.b.ring, 1));
 }
 
 /* the line with the threshold is shared, so that writing it takes its time */
@@ -174,7 +174,7 @@ static bool publish_watched(struct duel *duel)
 
 static bool unwatch(struct duel *duel)
 {
-	duel->tell = fido_ring_unwatch(&duel->pair.b.ring);
+	duel->tell = fido_ring_unwatch(&duel->pair.b.ring, 1);
 	return duel->tell;
 }
 
@@ -212,7 +212,7 @@ static void prepare_moving(struct duel *duel)
 	fido_ring_reap(a);
 
 	assert_false(fido_ring_arm(b, 1));
-	assert_true(fido_ring_watch(b));
+	assert_true(fido_ring_watch(b, 1));
 	send_one(duel);
 	fido_ring_publish(a);
 	take_one(duel);

@@ -70,6 +70,7 @@ start_qemu() {
 	local accel=$1 port=$2
 	(
 		cd "$LAB_STATE" || exit
+		# shellcheck disable=SC2086 # words, of QEMU_EXTRA
 		TMPDIR=$LAB_STATE exec setsid qemu-system-x86_64 -name "guest=lab:$LAB_STATE" \
 			-accel "$(accel_options "$accel")" -cpu "$(cpu_options "$accel")" \
 			-smp "$LAB_SMP" -m "$(total_memory)" -display none -no-reboot -nodefaults \
@@ -81,6 +82,7 @@ start_qemu() {
 			-drive "file=payload.tar,format=raw,if=virtio,readonly=on" \
 			-netdev "user,id=net,restrict=on,hostfwd=tcp:127.0.0.1:$port-10.0.2.15:5000" -device virtio-net-pci,netdev=net,romfile= \
 			-virtfs "local,path=log,mount_tag=lablog,security_model=none" \
+			${QEMU_EXTRA-} \
 			< /dev/null > qemu.log 2>&1
 	) &
 	echo $! > "$LAB_STATE/qemu.pid"
