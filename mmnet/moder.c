@@ -35,23 +35,31 @@
 /* ...within these bounds: what a timer costs, and what nobody should wait */
 #define MIN_WAIT	(20 * NSEC_PER_USEC)
 #define MAX_WAIT	NSEC_PER_MSEC
-/* Messages that are farther apart are no bulk */
+/* Messages that are farther apart on average are no bulk */
 #define MAX_GAP		(2 * NSEC_PER_MSEC)
+/* A longer silence begins the measuring anew... */
+#define MAX_PAUSE	(20 * NSEC_PER_MSEC)
+/* ...and after one like this, what comes is something else */
+#define FORGET_PAUSE	(500 * NSEC_PER_MSEC)
 
 /*
- * The rate is compared over so many rests, when a quarter less is less; and
- * after the first few, when half is. Somebody else may have had the CPU.
+ * Rates are compared over times that are long enough for bursts, and for
+ * somebody else who had the CPU meanwhile. A third less is less...
  */
-#define BULK_WINDOW	32
-#define BULK_LOOK	4
+#define BULK_TIME	(20 * NSEC_PER_MSEC)
+#define BULK_PERCENT	67
+/* ...and what is far less shows earlier, after so many rests */
+#define BULK_LOOK	8
+#define LOOK_PERCENT	33
 /* Timers in a row that find nothing, until bulk is over */
-#define BULK_EMPTY	4
-/* Messages until it is tried (again) */
+#define BULK_EMPTY	16
+/* Messages until it is tried (again), and the least time */
 #define MIN_TRIAL	16
-#define MAX_TRIAL	1024
+#define MAX_TRIAL	4096
+#define TRIAL_TIME	(10 * NSEC_PER_MSEC)
 
 /* Acknowledgements in a row, until they have time */
-#define LAZY_ACKS	16
+#define LAZY_ACKS	16U
 /* So many are signalled even to a CPU that has no time to look */
 #define LAZY_MESSAGES	16
 /* Rests without any, until it is over */
@@ -104,13 +112,14 @@ static bool moder_is_heavy(const struct mmnet_flow *rx,
 	       4 * (rx->refs + tx->refs) >= rx->msgs;
 }
 
-/* A pause, or messages so far apart that each may well have its event */
-static bool moder_has_paused(struct mmnet_moder *m, u64 now, u32 got)
+static bool moder_has_paused(struct mmnet_moder *m, u64 now)
 {
-	u64 gap = div_u64(now - m->rested, got ?: 1);
+	u64 pause = now - m->rested;
 
 	m->rested = now;
-	return gap >= MAX_GAP;
+	if (pause >= FORGET_PAUSE)
+		m->trial = MIN_TRIAL;
+	return pause >= MAX_PAUSE;
 }
 
 static void moder_begin_window(struct mmnet_moder *m, u64 now)
@@ -125,7 +134,6 @@ static void moder_begin_bulk(struct mmnet_moder *m, u64 now)
 	m->rest = MMNET_REST_BULK;
 	m->before = now - m->trial_began;
 	m->before_bytes = moder_bytes(m) - m->trial_bytes;
-	m->gap = div_u64(m->before, m->since);
 	m->worth = false;
 	m->empty = 0;
 	moder_begin_window(m, now);
@@ -162,6 +170,8 @@ static bool moder_is_worth(const struct mmnet_moder *m, u64 now, u32 percent)
 
 static void moder_judge_bulk(struct mmnet_moder *m, u64 now, u32 got)
 {
+	bool late = now - m->window >= BULK_TIME;
+
 	m->empty = got ? 0 : m->empty + 1;
 	if (m->empty == BULK_EMPTY) {
 		moder_count(m, MMNET_RX_BULK_EMPTY);
@@ -170,12 +180,11 @@ static void moder_judge_bulk(struct mmnet_moder *m, u64 now, u32 got)
 	}
 	if (++m->rests < BULK_LOOK)
 		return;
-	/* what is not worth it shows early */
-	if (!moder_is_worth(m, now, m->rests < BULK_WINDOW ? 50 : 80)) {
+	if (!moder_is_worth(m, now, late ? BULK_PERCENT : LOOK_PERCENT)) {
 		m->worth = false;
 		moder_count(m, MMNET_RX_BULK_SLOWER);
 		moder_end_bulk(m, now);
-	} else if (m->rests == BULK_WINDOW) {
+	} else if (late) {
 		m->worth = true;
 		moder_begin_window(m, now);
 	}
@@ -195,8 +204,22 @@ static void moder_judge_lazy(struct mmnet_moder *m, u64 now, bool possible,
 	if (possible && m->empty < LAZY_EMPTY)
 		return;
 	m->rest = MMNET_REST_NEXT;
-	m->acks = 0;
 	moder_begin_trial(m, now);
+}
+
+/* Nothing special so far: is this bulk? */
+static void moder_judge_next(struct mmnet_moder *m, u64 now, u32 got)
+{
+	u64 time = now - m->trial_began;
+
+	m->since += got;
+	if (m->since < m->trial || time < TRIAL_TIME)
+		return;
+	m->gap = div_u64(time, m->since);
+	if (m->gap < MAX_GAP)
+		moder_begin_bulk(m, now);
+	else
+		moder_begin_trial(m, now);
 }
 
 static void moder_judge(struct mmnet_queue *q, u64 now)
@@ -204,10 +227,12 @@ static void moder_judge(struct mmnet_queue *q, u64 now)
 	struct mmnet_moder *m = &q->moder;
 	struct mmnet_flow rx = flow_since(&m->rx_seen, &m->rx);
 	struct mmnet_flow tx = flow_since(&m->tx_seen, &m->tx);
-	bool paused = moder_has_paused(m, now, rx.msgs), lazy;
+	bool paused = moder_has_paused(m, now), lazy;
 
-	m->acks = rx.acks == rx.msgs ? m->acks + rx.acks : 0;
-	lazy = m->acks >= LAZY_ACKS && fido_rx_is_looked_at(q->chan);
+	if (rx.acks != rx.msgs)
+		m->acks = 0;
+	m->acks = min(m->acks + rx.acks, LAZY_ACKS);
+	lazy = m->acks == LAZY_ACKS && fido_rx_is_looked_at(q->chan);
 	if (m->rest == MMNET_REST_LAZY) {
 		moder_judge_lazy(m, now, lazy, rx.msgs);
 	} else if (lazy && rx.msgs) {
@@ -217,9 +242,7 @@ static void moder_judge(struct mmnet_queue *q, u64 now)
 	} else if (paused || !moder_is_heavy(&rx, &tx)) {
 		moder_begin_trial(m, now);
 	} else {
-		m->since += rx.msgs;
-		if (m->since >= m->trial)
-			moder_begin_bulk(m, now);
+		moder_judge_next(m, now, rx.msgs);
 	}
 }
 
