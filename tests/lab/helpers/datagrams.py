@@ -94,4 +94,5 @@ def main(argv):
                 [int(n) for n in args[3:]], options)
 
 
-sys.exit(main(sys.argv))
+if __name__ == "__main__":
+    sys.exit(main(sys.argv))
