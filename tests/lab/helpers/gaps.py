@@ -5,7 +5,8 @@
     gaps.py PORT STOP
 
 For each stream a line: its SHA-256, its bytes, and the longest time in
-milliseconds between two pieces that arrived.
+milliseconds in which nothing arrived, from the beginning of the connection to
+its end.
 """
 
 import hashlib
@@ -17,12 +18,11 @@ import time
 
 def take(conn):
     """One stream, to its end."""
-    digest, size, longest, before = hashlib.sha256(), 0, 0.0, None
+    digest, size, longest = hashlib.sha256(), 0, 0.0
+    before = time.monotonic()
     while True:
         piece = conn.recv(1 << 17)
-        now = time.monotonic()
-        if before is not None:
-            longest = max(longest, now - before)
+        longest = max(longest, time.monotonic() - before)
         if not piece:
             return digest.hexdigest(), size, longest
         digest.update(piece)
