@@ -15,6 +15,13 @@ has_stopped() {
 	[ "$(grown a tx_stopped)" -ge 1 ]
 }
 
+# Not stopped for ever: each time it was woken again.
+is_woken() {
+	local woken
+	woken=$(grown a tx_woken)
+	[ "$woken" -ge 1 ] && [ "$woken" = "$(grown a tx_stopped)" ]
+}
+
 run() {
 	local sender
 	network_up
@@ -30,6 +37,8 @@ run() {
 	wait "$sender"
 	assert_match "$(in_vm a 'cat /tmp/sent.log')" "sent $COUNT" "datagrams"
 	assert_ge "$(grown b rx_packets)" "$COUNT" "frames received"
+	wait_for 10 is_woken
+	diag "stopped and woken: $(grown a tx_stopped) times"
 	assert_match "$(in_vm a 'tc -s qdisc show dev mmnet0')" 'dropped 0,' "queueing discipline"
 	assert_no_drops
 }

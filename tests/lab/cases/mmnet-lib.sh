@@ -88,6 +88,11 @@ grown() {
 	echo $(($(counter "$1" "$2") - $(counter_sum "$2" < "$CASE_DIR/counters-$1")))
 }
 
+# has_grown VM NAME COUNT
+has_grown() {
+	[ "$(grown "$1" "$2")" -ge "$3" ]
+}
+
 # What was received in spite of all bounds and without a need for a copy.
 assert_no_copies() {
 	local why
@@ -142,6 +147,31 @@ send_file() {
 # transfer FROM ADDRESS PORT: the same, between the two.
 transfer() {
 	send_file "$1" "${PEER[$1]}" "$2" "$3"
+}
+
+# ---- frames, compared byte by byte; needs the helper frames.py ----
+
+# frames_listen VM DEVICE SIZES: in the background, as $BG
+frames_listen() {
+	in_vm "$1" 'rm -f /tmp/frames.log'
+	in_vm_bg "$1" "python3 /tmp/frames.py recv $2 $((30 * SLOW)) $3 > /tmp/frames.log"
+	wait_for 20 in_vm "$1" 'grep -q listening /tmp/frames.log'
+}
+
+# frames_send VM SIZES: to the other one
+frames_send() {
+	local mac
+	mac=$(in_vm "${PEER[$1]}" 'cat /sys/class/net/mmnet0/address')
+	in_vm "$1" "python3 /tmp/frames.py send mmnet0 $mac $2"
+}
+
+# frames_arrive FROM TO DEVICE SIZES: FROM sends by mmnet0, TO has them from DEVICE
+frames_arrive() {
+	local receiver
+	frames_listen "$2" "$3" "$4"
+	receiver=$BG
+	frames_send "$1" "$4"
+	wait "$receiver" || fail "frames from $1 to $2, $3: $(in_vm "$2" 'cat /tmp/frames.log')"
 }
 
 # ---- streams: /tmp/file over and over on one connection, until told to stop ----

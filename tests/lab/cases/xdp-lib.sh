@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
-# What the XDP cases share: programs on interfaces, frames that pass them.
+# What the XDP cases share: programs on interfaces, frames that are counted.
 # shellcheck disable=SC1091
 . "$LAB_DIR/cases/mmnet-lib.sh"
 
@@ -33,33 +33,6 @@ xdp_attach() {
 
 xdp_detach() {
 	in_vm "$1" "ip link set dev $2 xdpdrv off"
-}
-
-# frames_listen VM DEVICE SIZES: in the background, as $BG
-frames_listen() {
-	in_vm "$1" 'rm -f /tmp/frames.log'
-	in_vm_bg "$1" "python3 /tmp/frames.py recv $2 $((30 * SLOW)) $3 > /tmp/frames.log"
-	wait_for 20 in_vm "$1" 'grep -q listening /tmp/frames.log'
-}
-
-# frames_send VM SIZES: to the other one
-frames_send() {
-	local mac
-	mac=$(in_vm "${PEER[$1]}" 'cat /sys/class/net/mmnet0/address')
-	in_vm "$1" "python3 /tmp/frames.py send mmnet0 $mac $2"
-}
-
-# frames_arrive FROM TO DEVICE SIZES: FROM sends by mmnet0, TO has them from DEVICE
-frames_arrive() {
-	local receiver
-	frames_listen "$2" "$3" "$4"
-	receiver=$BG
-	frames_send "$1" "$4"
-	wait "$receiver" || fail "frames from $1 to $2, $3: $(in_vm "$2" 'cat /tmp/frames.log')"
-}
-
-has_grown() {
-	[ "$(grown "$1" "$2")" -ge "$3" ]
 }
 
 # frames_count FROM SIZES VM COUNTER: as many as were sent
