@@ -555,7 +555,8 @@ int fido_resolve(struct fido_chan *chan, u64 addr, u32 len,
 	run->len = fido_map_run(fido_window_map(window), fido_addr_phys(addr),
 				len, &run->page);
 	if (unlikely(!run->len))
-		return -EFAULT;
+		/* what a third domain has, or lets us see, is not the peer's fault */
+		return window == chan->window ? -EFAULT : -ENOLINK;
 	run->offset = addr & (FIDO_PAGE_SIZE - 1);
 	return 0;
 }

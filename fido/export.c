@@ -53,6 +53,7 @@
  * @quarantine: entry in the list of exports with grants that are in use
  * @warn_at: jiffies when it is time to complain about that; zero: done
  * @held: channels whose memory a peer may still read
+ * @live: entry in the list of those that the peers may read
  */
 struct fido_export {
 	domid_t owner;
@@ -67,7 +68,11 @@ struct fido_export {
 	struct list_head quarantine;
 	unsigned long warn_at;
 	struct list_head held;
+	struct list_head live;
 };
+
+static DEFINE_MUTEX(live_lock);	/* guards changes of live_list */
+static LIST_HEAD(live_list);	/* what peers may read now; RCU */
 
 static DEFINE_MUTEX(quarantine_lock);	/* guards quarantine_list */
 static LIST_HEAD(quarantine_list);
@@ -330,6 +335,7 @@ static struct fido_export *export_alloc(domid_t owner, domid_t reader)
 	export->nr_leaves = DIV_ROUND_UP_ULL(export->nr_frames,
 					     FIDO_LEAF_FRAMES);
 	INIT_LIST_HEAD(&export->held);
+	INIT_LIST_HEAD(&export->live);
 	export->leaf = vcalloc(export->nr_leaves, sizeof(*export->leaf));
 	export->frame = vcalloc(export->nr_leaves, sizeof(*export->frame));
 	export->root = export_table_page();
@@ -349,6 +355,24 @@ static void export_free(struct fido_export *export)
 	vfree(export->leaf);
 	vfree(export->frame);
 	kfree(export);
+}
+
+static void export_go_live(struct fido_export *export)
+{
+	mutex_lock(&live_lock);
+	list_add_rcu(&export->live, &live_list);
+	mutex_unlock(&live_lock);
+}
+
+static void export_retire(struct fido_export *export)
+{
+	if (list_empty(&export->live))
+		return;		/* it was never complete */
+	mutex_lock(&live_lock);
+	list_del_rcu(&export->live);
+	mutex_unlock(&live_lock);
+	/* for those who look in fido_export_has() */
+	synchronize_rcu();
 }
 
 /**
@@ -383,6 +407,7 @@ struct fido_export *fido_export_create(domid_t owner, domid_t reader)
 	err = export_link_table(export);
 	if (err)
 		goto err_destroy;
+	export_go_live(export);
 	return export;
 
 err_destroy:
@@ -436,6 +461,7 @@ static void quarantine_work_fn(struct work_struct *work)
  */
 void fido_export_destroy(struct fido_export *export, struct list_head *held)
 {
+	export_retire(export);
 	if (held)
 		list_splice_init(held, &export->held);
 	if (export_try_free(export))
@@ -587,21 +613,14 @@ static bool export_has_frame(const struct fido_export *export, u64 frame)
 			  export_machine_frame(frame);
 }
 
-/**
- * fido_export_has - does the peer see what we see in these pages?
- * @export: export
- * @page: first page
- * @nr: number of consecutive pages
- *
- * False for pages that were not RAM when the export was made, for foreign
- * pages, and for those that went through the balloon since: the same guest
- * frame has another machine frame then, and the peer would read the old one.
- *
- * Context: any.
- * Return: true if a pointer to the pages may leave.
+/*
+ * Does the peer see what we see in these pages? Not those that were not RAM
+ * when the export was made, foreign ones, and those that went through the
+ * balloon since: the same guest frame has another machine frame then, and the
+ * peer would read the old one.
  */
-bool fido_export_has(const struct fido_export *export, struct page *page,
-		     unsigned int nr)
+static bool export_has(const struct fido_export *export, struct page *page,
+		       unsigned int nr)
 {
 	u64 frame = page_to_pfn(page);
 
@@ -609,6 +628,36 @@ bool fido_export_has(const struct fido_export *export, struct page *page,
 		if (!export_has_frame(export, frame++))
 			return false;
 	return true;
+}
+
+/**
+ * fido_export_has - do all peers see what we see in these pages?
+ * @export: the export to the one who is to get a pointer
+ * @page: first page
+ * @nr: number of consecutive pages
+ *
+ * The peer may hand the pointer on, and who gets it then reads by an export of
+ * its own, made at another time: the pages may have been through the balloon in
+ * between, or may not have been there yet.
+ *
+ * Context: any.
+ * Return: true if a pointer to the pages may leave.
+ */
+bool fido_export_has(const struct fido_export *export, struct page *page,
+		     unsigned int nr)
+{
+	const struct fido_export *other;
+	bool has = export_has(export, page, nr);
+
+	rcu_read_lock();
+	list_for_each_entry_rcu(other, &live_list, live) {
+		if (!has)
+			break;
+		if (other != export)
+			has = export_has(other, page, nr);
+	}
+	rcu_read_unlock();
+	return has;
 }
 
 /* More pages than this in a row that are not exported: give up. */

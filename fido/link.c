@@ -29,7 +29,11 @@
 #define MAX_FAILURES		5
 #define RETRY_SECS		2	/* between them */
 #define MAX_QUARANTINED		2	/* exports for one peer */
-#define CLOSE_SECS		10	/* for the peer to close its side */
+#define CLOSE_SECS		10	/* for the peer to close its side, and
+					 * for processes here to let go of its
+					 * memory
+					 */
+#define MAX_ABANDONED		2	/* windows onto one peer that some hold */
 
 /**
  * fido_link_state_str - name of a state
@@ -457,11 +461,30 @@ static void link_revoke(struct fido_link *link)
 	fido_export_destroy(export, &held);
 }
 
+/*
+ * A process here may hold the peer's memory for as long as it likes, an unread
+ * datagram is enough. That must not keep the link from coming back for all
+ * others: the window shrinks on its own then. The peer keeps what is mapped
+ * out of use meanwhile. Not any number of times, as it is a peer's doing, too.
+ */
+static bool link_abandon(struct fido_link *link)
+{
+	if (time_before(jiffies, link->close_deadline) ||
+	    fido_windows_abandoned(link->peer) >= MAX_ABANDONED)
+		return false;
+	dev_warn(&link->xbdev->dev,
+		 "processes still hold memory of domain %u: it stays mapped until they let go\n",
+		 link->peer);
+	fido_window_abandon(link->closing);
+	return true;
+}
+
 /* Returns true if it has to be called again soon. */
 static bool link_step_down(struct fido_link *link, enum xenbus_state peer)
 {
 	if (link->state == FIDO_LINK_CLOSING) {
-		if (link->closing && fido_window_shrink(link->closing))
+		if (link->closing && fido_window_shrink(link->closing) &&
+		    !link_abandon(link))
 			return true;
 		link->closing = NULL;
 		link_change_state(link, FIDO_LINK_CLOSED);

@@ -285,7 +285,9 @@ bool fido_ring_arm_space(struct fido_ring *ring, u32 nr)
 	/* threshold before index; pairs with fido_ring_done() */
 	virt_mb();
 	ring_look_cons(ring);
-	return ring->geom.nr_slots - (ring->prod - ring->cons_seen) >= nr;
+	/* a broken ring has no room: nobody may be woken to send into it */
+	return !fido_ring_is_broken(ring) &&
+	       ring->geom.nr_slots - (ring->prod - ring->cons_seen) >= nr;
 }
 
 /**

@@ -496,14 +496,23 @@ void fido_window_abandon(struct fido_window *window)
 	mutex_unlock(&abandoned_lock);
 }
 
-static bool windows_abandoned(void)
+/**
+ * fido_windows_abandoned - how many windows onto a domain shrink on their own?
+ * @owner: the domain, or FIDO_NO_DOMAIN for all
+ *
+ * Context: process, sleeps.
+ * Return: number of windows.
+ */
+unsigned int fido_windows_abandoned(u32 owner)
 {
-	bool any;
+	struct fido_window *window;
+	unsigned int nr = 0;
 
 	mutex_lock(&abandoned_lock);
-	any = !list_empty(&abandoned_list);
+	list_for_each_entry(window, &abandoned_list, abandoned)
+		nr += owner == FIDO_NO_DOMAIN || window->owner == owner;
 	mutex_unlock(&abandoned_lock);
-	return any;
+	return nr;
 }
 
 /**
@@ -521,7 +530,7 @@ void fido_windows_exit(void)
 
 	for (tries = 0; tries < EXIT_TRIES; tries++) {
 		flush_delayed_work(&abandoned_work);
-		if (!windows_abandoned())
+		if (!fido_windows_abandoned(FIDO_NO_DOMAIN))
 			break;
 		msleep(EXIT_TRY_MSECS);
 	}

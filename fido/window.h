@@ -18,6 +18,7 @@ struct fido_window *fido_window_create(domid_t owner, grant_ref_t root_ref,
 				       const bool *stop);
 unsigned long fido_window_shrink(struct fido_window *window);
 void fido_window_abandon(struct fido_window *window);
+unsigned int fido_windows_abandoned(u32 owner);
 
 domid_t fido_window_owner(const struct fido_window *window);
 const struct fido_root __peer *

@@ -239,6 +239,19 @@ static struct sk_buff *rx_linear(struct mmnet_queue *q, u32 len)
 	return skb;
 }
 
+/*
+ * The headers have to be private before anybody looks at them. An honest sender
+ * has put them into the message: there is nothing to do then.
+ */
+static bool rx_pull_head(const struct mmnet_queue *q, struct sk_buff *skb)
+{
+	const struct mmnet_msg *msg = &q->msg.head;
+	u32 need = mmnet_head_len(mmnet_msg_inline(msg), msg->inline_len);
+
+	return likely(need <= msg->inline_len) ||
+	       pskb_may_pull(skb, min(need, skb->len));
+}
+
 /* An skb that points to the sender's pages; they are pinned then. */
 static struct sk_buff *rx_keep(struct mmnet_queue *q, u32 id)
 {
@@ -258,6 +271,8 @@ static struct sk_buff *rx_keep(struct mmnet_queue *q, u32 id)
 
 	for (i = 0; !err && i < msg->nr_segs; i++)
 		err = rx_keep_seg(q, &keep, &msg->seg[i]);
+	if (!err && !rx_pull_head(q, keep.skb))
+		err = -ENOMEM;
 	if (err) {
 		/* the references are dropped, the pin is not in use */
 		kfree_skb(keep.skb);

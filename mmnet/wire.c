@@ -148,3 +148,105 @@ const char *mmnet_msg_check(const struct mmnet_msg *msg, __u32 size, __u32 id)
 		why = check_segs(msg, id);
 	return why ? why : mmnet_offload_check(msg);
 }
+
+/* Where to look for the headers of a frame */
+#define ETHERNET_HLEN		14
+#define TAG_HLEN		4
+#define MAX_TAGS		2
+#define IPV4_HLEN		20
+#define IPV6_HLEN		40
+#define PROTO_HOPOPTS		0
+#define PROTO_ICMP		1
+#define PROTO_TCP		6
+#define PROTO_UDP		17
+#define PROTO_ICMPV6		58
+#define ICMP_HLEN		8
+
+static __u16 get16(const __u8 *p)
+{
+	return p[0] << 8 | p[1];
+}
+
+static __u32 head_of_transport(const __u8 *frame, __u32 len, __u32 at,
+			       __u8 proto)
+{
+	switch (proto) {
+	case PROTO_TCP:
+		if (len < at + TCP_HLEN)
+			return MMNET_MAX_HEAD;
+		return at + (frame[at + 12] >> 4) * 4;
+	case PROTO_UDP:
+		return at + UDP_HLEN;
+	case PROTO_ICMP:
+	case PROTO_ICMPV6:
+		return at + ICMP_HLEN;
+	default:
+		return MMNET_MAX_HEAD;	/* a tunnel, perhaps */
+	}
+}
+
+static __u32 head_of_ipv4(const __u8 *frame, __u32 len, __u32 at)
+{
+	__u32 hlen;
+
+	if (len < at + IPV4_HLEN)
+		return MMNET_MAX_HEAD;
+	hlen = (frame[at] & 0xf) * 4;
+	return head_of_transport(frame, len, at + hlen, frame[at + 9]);
+}
+
+static __u32 head_of_ipv6(const __u8 *frame, __u32 len, __u32 at)
+{
+	__u8 next;
+
+	if (len < at + IPV6_HLEN)
+		return MMNET_MAX_HEAD;
+	next = frame[at + 6];
+	at += IPV6_HLEN;
+	/* Linux puts one in front of what is too long for IPv6 */
+	if (next == PROTO_HOPOPTS && len >= at + 2) {
+		next = frame[at];
+		at += (frame[at + 1] + 1) * 8;
+	}
+	return head_of_transport(frame, len, at, next);
+}
+
+/**
+ * mmnet_head_len - how long are the headers of a frame?
+ * @frame: private copy of the frame's beginning
+ * @len: its bytes, MMNET_MIN_LEN at least
+ *
+ * What is not private when it is parsed could change between two looks: between
+ * that of a filter for a port, and that of the socket's lookup.
+ *
+ * Return: bytes up to the end of TCP's, UDP's or ICMP's header; or
+ * MMNET_MAX_HEAD if the copy ends before it can be told, or if there are other
+ * headers. Zero if it is no IP.
+ */
+__u32 mmnet_head_len(const __u8 *frame, __u32 len)
+{
+	__u32 at = ETHERNET_HLEN - 2, tags = 0, head;
+	__u16 type = get16(frame + at);
+
+	while ((type == 0x8100 || type == 0x88a8) && tags++ < MAX_TAGS) {
+		at += TAG_HLEN;
+		if (len < at + 2)
+			return MMNET_MAX_HEAD;
+		type = get16(frame + at);
+	}
+	at += 2;
+	switch (type) {
+	case 0x0800:
+		head = head_of_ipv4(frame, len, at);
+		break;
+	case 0x86dd:
+		head = head_of_ipv6(frame, len, at);
+		break;
+	case 0x8100:
+	case 0x88a8:
+		return MMNET_MAX_HEAD;
+	default:
+		return 0;
+	}
+	return head < MMNET_MAX_HEAD ? head : MMNET_MAX_HEAD;
+}

@@ -16,4 +16,9 @@ static inline const void *mmnet_msg_inline(const struct mmnet_msg *msg)
 	return &msg->seg[msg->nr_segs];
 }
 
+/* No header that matters is longer, but for chains of IPv6's extensions */
+#define MMNET_MAX_HEAD		192
+
+__u32 mmnet_head_len(const __u8 *frame, __u32 len);
+
 #endif /* MMNET_WIRE_H */

@@ -310,6 +310,60 @@ static void test_layout(void **state)
 			 MMNET_MIN_INLINE <= MMNET_MSG_SIZE, 1);
 }
 
+/* A frame of @len bytes: type @type behind @tags tags, then @l3. */
+static u32 head(u32 len, unsigned int tags, u16 type, const u8 *l3, u32 nr)
+{
+	u8 whole[128] = {}, *at = whole + 12, *frame = malloc(len);
+	u32 result;
+
+	for (; tags; tags--, at += 4)
+		at[0] = 0x81;
+	at[0] = type >> 8;
+	at[1] = type;
+	memcpy(at + 2, l3, nr);
+	/* in a block of its size: AddressSanitizer sees a look behind it */
+	assert_non_null(frame);
+	memcpy(frame, whole, len);
+	result = mmnet_head_len(frame, len);
+	free(frame);
+	return result;
+}
+
+static void test_heads(void **state)
+{
+	u8 ip4[80] = { [0] = 0x45, [9] = 6, [32] = 0x80 };
+	u8 ip6[80] = { [0] = 0x60, [6] = 17 };
+
+	assert_int_equal(head(100, 0, 0x0800, ip4, 80), 14 + 20 + 32);
+	assert_int_equal(head(100, 1, 0x0800, ip4, 80), 18 + 20 + 32);
+	assert_int_equal(head(100, 2, 0x0800, ip4, 80), 22 + 20 + 32);
+	assert_int_equal(head(100, 3, 0x0800, ip4, 70), MMNET_MAX_HEAD);
+	/* the copy ends before TCP's length, before IP's, in a tag */
+	assert_int_equal(head(14 + 39, 0, 0x0800, ip4, 80), MMNET_MAX_HEAD);
+	assert_int_equal(head(14 + 19, 0, 0x0800, ip4, 80), MMNET_MAX_HEAD);
+	assert_int_equal(head(14, 1, 0x0800, ip4, 0), MMNET_MAX_HEAD);
+	/* options */
+	ip4[0] = 0x4f;
+	ip4[9] = 17;
+	assert_int_equal(head(64, 0, 0x0800, ip4, 80), 14 + 60 + 8);
+	/* a tunnel; no IP */
+	ip4[9] = 47;
+	assert_int_equal(head(100, 0, 0x0800, ip4, 80), MMNET_MAX_HEAD);
+	assert_int_equal(head(64, 0, 0x0806, ip4, 40), 0);
+
+	assert_int_equal(head(100, 0, 0x86dd, ip6, 80), 14 + 40 + 8);
+	assert_int_equal(head(14 + 39, 0, 0x86dd, ip6, 80), MMNET_MAX_HEAD);
+	/* a jumbo payload option, then TCP of 20 bytes; another extension */
+	ip6[6] = 0;
+	ip6[40] = 6;
+	ip6[48 + 12] = 0x50;
+	assert_int_equal(head(100, 0, 0x86dd, ip6, 80), 14 + 48 + 20);
+	ip6[41] = 255;
+	assert_int_equal(head(100, 0, 0x86dd, ip6, 80), MMNET_MAX_HEAD);
+	ip6[6] = 43;
+	assert_int_equal(head(100, 0, 0x86dd, ip6, 80), MMNET_MAX_HEAD);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -326,6 +380,7 @@ int main(void)
 		cmocka_unit_test(test_gso_needs_payload),
 		cmocka_unit_test(test_reserved),
 		cmocka_unit_test(test_layout),
+		cmocka_unit_test(test_heads),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

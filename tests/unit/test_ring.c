@@ -361,6 +361,19 @@ static void test_signal_messages(void **state)
 	for_all(signal_messages);
 }
 
+/* A broken ring has no room, whatever was known before. */
+static void test_space_broken(void **state)
+{
+	static const struct fido_ring_geom geom = { 4, 64, 4 };
+	struct pair pair;
+
+	pair_init(&pair, &geom, PAIR_READ_ONLY);
+	assert_true(fido_ring_arm_space(&pair.a.ring, 2));
+	fido_ring_break(&pair.a.ring, "test");
+	assert_false(fido_ring_arm_space(&pair.a.ring, 2));
+	pair_free(&pair);
+}
+
 static void test_watch_messages(void **state)
 {
 	for_all(watch_messages);
@@ -524,6 +537,7 @@ int main(void)
 		cmocka_unit_test(test_signal_messages),
 		cmocka_unit_test(test_watch_messages),
 		cmocka_unit_test(test_watch_broken),
+		cmocka_unit_test(test_space_broken),
 		cmocka_unit_test(test_signal_space),
 		cmocka_unit_test(test_signal_releases),
 		cmocka_unit_test(test_both_ways),

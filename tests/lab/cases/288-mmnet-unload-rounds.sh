@@ -27,7 +27,7 @@ streams_begin() {
 		wait_for 20 listens $vm 7012
 	done
 	for vm in a b; do
-		in_vm_bg $vm "python3 /tmp/stream.py send ${ADDRESS4[${PEER[$vm]}]} 7012 /tmp/stop"
+		in_vm_bg $vm "python3 /tmp/stream.py send ${ADDRESS4[${PEER[$vm]}]} 7012 /tmp/stop ${ADDRESS4[$vm]}"
 		PROCESSES+=("$BG")
 	done
 }

@@ -1,7 +1,8 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 # LONG: a minute or so, not in each run yet
-# DESCRIPTION: what users expect of a driver: rings, speed, addresses, multicast, promiscuous, macvlan, names
+# DESCRIPTION: what users expect of a driver: rings, speed, addresses, groups, promiscuous mode, macvlan, names
+# TIMEOUT: 180
 # shellcheck disable=SC1091
 . "$LAB_DIR/cases/mmnet-lib.sh"
 
@@ -47,15 +48,66 @@ check_addresses() {
 	in_vm a "ip link set mmnet0 address $MAC_A"
 }
 
+# check_group GROUP: b has joined it
+check_group() {
+	local receiver sizes="100 600 1400 1472 8000"
+	in_vm b 'rm -f /tmp/datagrams.log'
+	in_vm_bg b "python3 /tmp/datagrams.py recv 7026 $((20 * SLOW)) 20 $sizes group=$1 dev=mmnet0 > /tmp/datagrams.log"
+	receiver=$BG
+	wait_for 20 in_vm b 'grep -q listening /tmp/datagrams.log'
+	assert_match "$(in_vm b 'ip maddr show dev mmnet0')" "inet6? +$1( |$)" "groups"
+	in_vm a "python3 /tmp/datagrams.py send $1 7026 20 $sizes dev=mmnet0"
+	wait "$receiver"
+	assert_match "$(in_vm b 'cat /tmp/datagrams.log')" 'received 100$' "datagrams to the group $1"
+	wait_for 10 in_vm b "! ip maddr show dev mmnet0 | grep -q $1"
+}
+
 check_multicast() {
 	in_vm a 'ip maddr add 01:00:5e:00:00:fb dev mmnet0'
 	assert_match "$(in_vm a 'ip maddr show dev mmnet0')" '01:00:5e:00:00:fb.*static' "multicast addresses"
 	in_vm a 'ip maddr del 01:00:5e:00:00:fb dev mmnet0'
-	in_vm a 'ip link set mmnet0 allmulticast on promisc on'
-	assert_match "$(in_vm a 'ip link show mmnet0')" 'ALLMULTI,PROMISC|PROMISC.*ALLMULTI|ALLMULTI' "flags"
-	in_vm a "ping -q -c 3 -i 0.2 -W 5 ${ADDRESS4[b]}"
-	in_vm a 'ip link set mmnet0 allmulticast off promisc off'
+	check_group 239.5.5.5
+	check_group ff02::5:5
 	in_vm a 'ping -q -c 3 -i 0.2 -W 5 ff02::1%mmnet0'
+}
+
+IFF_PROMISC=0x100
+IFF_ALLMULTI=0x200
+
+# flag BIT: of mmnet0, 0 or 1
+flag() {
+	echo $((($(attribute mmnet0 flags) & $1) != 0))
+}
+
+# frame_is KIND MAC: for whom frames to this address are, as a packet socket of a says
+frame_is() {
+	local receiver
+	in_vm a 'rm -f /tmp/frames.log'
+	in_vm_bg a "python3 /tmp/frames.py recv mmnet0 $((20 * SLOW)) 60 600 1514 kind=$1 > /tmp/frames.log"
+	receiver=$BG
+	wait_for 20 in_vm a 'grep -q listening /tmp/frames.log'
+	in_vm b "python3 /tmp/frames.py send mmnet0 $2 60 600 1514"
+	wait "$receiver" || fail "frames to $2: $(in_vm a 'cat /tmp/frames.log')"
+}
+
+# There is no filter between two: a packet socket sees all, promiscuous or not. IP takes what is for this host.
+check_promiscuous() {
+	local mode
+	# b learns a's address again, which was another one for a while
+	wait_for 20 network_reaches a
+	for mode in on off; do
+		in_vm a "ip link set mmnet0 promisc $mode allmulticast $mode"
+		assert_eq "$(flag $IFF_PROMISC) $(flag $IFF_ALLMULTI)" "$([ $mode = on ] && echo 1 1 || echo 0 0)" "flags, promisc $mode"
+		frame_is 0 $MAC_A
+		frame_is 1 ff:ff:ff:ff:ff:ff
+		frame_is 2 01:00:5e:00:00:fb
+		frame_is 3 02:00:00:00:00:77
+		in_vm b "ping -q -c 3 -i 0.2 -W 5 ${ADDRESS4[a]}"
+		in_vm b "ip neigh replace ${ADDRESS4[a]} lladdr 02:00:00:00:00:77 dev mmnet0 nud permanent"
+		expect_failure in_vm b "ping -q -c 2 -i 0.2 -W 2 ${ADDRESS4[a]}"
+		in_vm b "ip neigh del ${ADDRESS4[a]} dev mmnet0"
+		wait_for 10 network_reaches b
+	done
 }
 
 # A second unicast address needs no promiscuous mode.
@@ -98,11 +150,16 @@ check_name() {
 cleanup() {
 	in_dom0 'fidoctl net remove a b'
 	in_vm a 'ip link del mv0 2> /dev/null; true'
-	in_vm b 'ip addr del 10.58.0.2/24 dev mmnet0 2> /dev/null; true'
+	in_vm b "ip addr del 10.58.0.2/24 dev mmnet0 2> /dev/null; ip neigh del ${ADDRESS4[a]} dev mmnet0 2> /dev/null; true"
 }
 
 run() {
+	local vm
 	network_up
+	for vm in a b; do
+		helper $vm datagrams.py
+		helper $vm frames.py
+	done
 	in_dom0 'fidoctl net remove a b'
 	wait_for 30 in_vm a '! test -e /sys/class/net/mmnet0'
 	wait_for 30 in_vm b '! test -e /sys/class/net/mmnet0'
@@ -111,6 +168,7 @@ run() {
 	check_ethtool
 	check_addresses
 	check_multicast
+	check_promiscuous
 	check_macvlan
 	check_name
 }

@@ -149,6 +149,28 @@ transfer() {
 	send_file "$1" "${PEER[$1]}" "$2" "$3"
 }
 
+# ---- datagrams that are answered; needs the helper datagrams.py at both ends ----
+
+# echo_start VM PORT [COMMAND...]: one server there, run by COMMAND
+echo_start() {
+	in_vm "$1" 'rm -f /tmp/stop.echo /tmp/echo.log'
+	in_vm_bg "$1" "${*:3} python3 /tmp/datagrams.py echo $2 /tmp/stop.echo > /tmp/echo.log"
+	wait_for 20 in_vm "$1" 'grep -q listening /tmp/echo.log'
+}
+
+echo_stop() {
+	in_vm "$1" 'touch /tmp/stop.echo'
+}
+
+# datagrams_answered WHAT VM ADDRESS PORT [OPTION [COMMAND...]]: there and back as they were sent, small ones and large ones. OPTION
+# is for datagrams.py, COMMAND runs it.
+datagrams_answered() {
+	local said
+	said=$(in_vm "$2" "${*:6} python3 /tmp/datagrams.py ask $3 $4 5 1400 60000 wait=$((5 * SLOW)) ${5-}") ||
+		fail "datagrams, $1: $said"
+	diag "datagrams, $1: $said"
+}
+
 # ---- frames, compared byte by byte; needs the helper frames.py ----
 
 # frames_listen VM DEVICE SIZES: in the background, as $BG
@@ -227,7 +249,7 @@ eth1_remove() {
 	wait_for 20 in_vm b '! test -e /sys/class/net/eth1'
 }
 
-# Skbs of any device that were copied where they left.
+# left VM [COUNTER]: of skbs where they left, by whatever device; those that were copied there
 left() {
-	in_vm "$1" 'ethtool -S mmnet0' | awk '$1 == "leave_copied:" { print $2 }'
+	in_vm "$1" 'ethtool -S mmnet0' | awk -v name="leave_${2:-copied}:" '$1 == name { print $2 }'
 }

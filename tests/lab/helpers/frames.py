@@ -3,11 +3,14 @@
 """Odd Ethernet frames, from one machine to another, compared byte by byte.
 
   frames.py send DEV DEST LEN...       send one frame of each length
-  frames.py recv DEV SECONDS LEN...    wait for all of them, in any order
+  frames.py recv DEV SECONDS LEN... [kind=N]
+                                       wait for all of them, in any order
   frames.py tap DEV SECONDS LEN...     the same, at the port of a bridge, too
 
 A frame's content follows from its length, so that both sides know it. The
 lengths count the Ethernet header, and not a VLAN tag that the device adds.
+With kind= all must be taken for such: 0 to this host, 1 to all, 2 to a group,
+3 to another host.
 """
 import hashlib
 import select
@@ -58,7 +61,7 @@ def is_ours(frame, kind):
             kind != PACKET_OUTGOING)
 
 
-def recv(dev, seconds, lengths, proto):
+def recv(dev, seconds, lengths, proto, kind=None):
     sock = open_socket(dev, proto)
     print("listening", flush=True)
     wanted = set(lengths)
@@ -74,6 +77,9 @@ def recv(dev, seconds, lengths, proto):
         if frame[HEADER:] != payload(len(frame)):
             print("frame of", len(frame), "bytes is damaged")
             return 1
+        if kind is not None and address[2] != kind:
+            print("frame of", len(frame), "bytes is of kind", address[2])
+            return 1
         wanted.discard(len(frame))
     print("received", len(lengths))
     return 0
@@ -82,8 +88,11 @@ def recv(dev, seconds, lengths, proto):
 def main(argv):
     if argv[1] == "send":
         return send(argv[2], argv[3], [int(n) for n in argv[4:]])
+    kind = None
+    if argv[-1].startswith("kind="):
+        kind = int(argv.pop()[5:])
     return recv(argv[2], float(argv[3]), [int(n) for n in argv[4:]],
-                ETH_P_ALL if argv[1] == "tap" else ETHERTYPE)
+                ETH_P_ALL if argv[1] == "tap" else ETHERTYPE, kind)
 
 
 sys.exit(main(sys.argv))

@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0
 """Streams whose content both sides know, and that need not come to an end.
 
-  stream.py send HOST PORT STOP    one connection after the other
-  stream.py recv PORT STOP         takes them all, several at a time
+  stream.py send HOST PORT STOP FROM   one connection after the other, from the
+                                       address FROM
+  stream.py recv PORT STOP             takes them all, several at a time
 
 Until the file STOP exists. A connection that breaks, or on which nothing has
 moved for some seconds, is given up with all that is queued for it. The
@@ -36,18 +37,20 @@ def forget_at_close(sock):
                     struct.pack("ii", 1, 0))
 
 
-def send_one(host, port, stop):
-    with socket.create_connection((host, port), timeout=PATIENCE) as sock:
+def send_one(host, port, stop, source):
+    # an address that is not there must not be replaced by one of another path
+    with socket.create_connection((host, port), timeout=PATIENCE,
+                                  source_address=(source, 0)) as sock:
         forget_at_close(sock)
         offset = 0
         while not os.path.exists(stop):
             offset += sock.send(content(offset, PIECE))
 
 
-def send(host, port, stop):
+def send(host, port, stop, source):
     while not os.path.exists(stop):
         try:
-            send_one(host, port, stop)
+            send_one(host, port, stop, source)
         except OSError:
             time.sleep(0.1)
     return 0
@@ -109,7 +112,7 @@ def recv(port, stop):
 
 def main(argv):
     if argv[1] == "send":
-        return send(argv[2], int(argv[3]), argv[4])
+        return send(argv[2], int(argv[3]), argv[4], argv[5])
     return recv(int(argv[2]), argv[3])
 
 
