@@ -46,6 +46,27 @@ unsigned int *domain_ids(struct store *store, unsigned int *nr)
 	return ids;
 }
 
+/*
+ * How many of a VM's vCPUs are online, as the toolstack wants it; 0 if nobody
+ * has said so, as is usual for dom0.
+ */
+unsigned int domain_vcpus(struct store *store, const struct domain *domain)
+{
+	unsigned int nr, i, online = 0;
+	char **names;
+	char *s;
+
+	names = store_list(store, &nr, "/local/domain/%u/cpu", domain->domid);
+	for (i = 0; i < nr; i++) {
+		s = store_read(store, "/local/domain/%u/cpu/%s/availability",
+			       domain->domid, names[i]);
+		online += s && !strcmp(s, "online");
+		free(s);
+	}
+	free(names);
+	return online;
+}
+
 /* An argument of digits is a domid, as with xl; dom0 is what people say. */
 bool domain_is_called(const struct domain *domain, const char *arg)
 {

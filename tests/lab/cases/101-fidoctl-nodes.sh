@@ -101,6 +101,37 @@ addresses() {
 	in_dom0 'fidoctl link remove a b'
 }
 
+# default_is NUMBER: of queues, when nobody says how many
+default_is() {
+	in_dom0 'fidoctl net add a b'
+	assert_eq "$(json 'j["frontend"]["nodes"]["queues"] + " " + j["backend"]["nodes"]["queues"]' net show a b)" "$1 $1" 'queues'
+	in_dom0 'fidoctl net remove a b'
+}
+
+vcpus_online() {
+	in_dom0 "xenstore-ls -f /local/domain/$1/cpu | grep -c 'availability = \"online\"'"
+}
+
+# vcpu_said A B: of a vCPU that neither has, which their kernels pass over
+vcpu_said() {
+	in_dom0 "xenstore-write /local/domain/$domid_a/cpu/100/availability $1 /local/domain/$domid_b/cpu/100/availability $2"
+}
+
+# As many queues as both have vCPUs.
+queues() {
+	local nr b
+	nr=$(vcpus_online "$domid_a")
+	b=$(vcpus_online "$domid_b")
+	[ "$nr" -le "$b" ] || nr=$b
+	default_is "$nr"
+	vcpu_said online online
+	default_is $((nr + 1))
+	vcpu_said online offline
+	default_is "$nr"
+	in_dom0 "xenstore-rm /local/domain/$domid_a/cpu/100 && xenstore-rm /local/domain/$domid_b/cpu/100"
+	in_dom0 'fidoctl link remove a b'
+}
+
 # A type that no driver takes, since it has no room in the service table.
 long_type() {
 	local front=/local/domain/$domid_a/device/fido/$domid_b
@@ -179,6 +210,7 @@ run() {
 	lists_and_json
 	removal
 	addresses
+	queues
 	long_type
 	stale_links
 	races
