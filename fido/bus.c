@@ -155,6 +155,7 @@ static void fido_device_release(struct device *dev)
 {
 	struct fido_device *fdev = to_fido_device(dev);
 
+	fido_affinity_forget(fdev->service);
 	kfree(fdev->service);
 	kfree(fdev);
 }

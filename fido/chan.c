@@ -230,11 +230,11 @@ static int chan_bind(struct fido_chan *chan, evtchn_port_t peer_port)
 	if (chan->link->is_frontend)
 		irq = bind_evtchn_to_irqhandler_lateeoi(chan->port,
 							chan_interrupt, 0,
-							chan->link->name, chan);
+							chan->name, chan);
 	else
 		irq = bind_interdomain_evtchn_to_irqhandler_lateeoi(
 				chan->link->xbdev, peer_port, chan_interrupt, 0,
-				chan->link->name, chan);
+				chan->name, chan);
 	if (irq < 0)
 		return irq;
 	chan->irq = irq;
@@ -253,7 +253,8 @@ static void chan_unbind(struct fido_chan *chan)
 	chan->port = 0;
 }
 
-static struct fido_chan *chan_alloc(struct fido_link *link, unsigned int index,
+static struct fido_chan *chan_alloc(struct fido_link *link, unsigned int sid,
+				    unsigned int index,
 				    const struct fido_service_config *config)
 {
 	struct fido_chan *chan = kzalloc(sizeof(*chan), GFP_KERNEL);
@@ -263,6 +264,8 @@ static struct fido_chan *chan_alloc(struct fido_link *link, unsigned int index,
 		return ERR_PTR(-ENOMEM);
 	chan->link = link;
 	chan->index = index;
+	snprintf(chan->name, sizeof(chan->name), "%s.%u-%u", link->name, sid,
+		 index);
 	chan->hold = config->hold;
 	chan->event = config->event;
 	chan->ring.geom.nr_slots = config->nr_slots;
@@ -472,12 +475,13 @@ void fido_chans_free(struct list_head *held)
 /**
  * fido_chans_alloc - make the channels of a service
  * @link: link with an export
+ * @sid: service id
  * @config: what the client wants, valid
  *
  * Context: process, sleeps.
  * Return: the channels, or an ERR_PTR.
  */
-struct fido_chans *fido_chans_alloc(struct fido_link *link,
+struct fido_chans *fido_chans_alloc(struct fido_link *link, unsigned int sid,
 				    const struct fido_service_config *config)
 {
 	struct fido_chans *chans;
@@ -489,12 +493,13 @@ struct fido_chans *fido_chans_alloc(struct fido_link *link,
 	if (!chans)
 		return ERR_PTR(-ENOMEM);
 	INIT_LIST_HEAD(&chans->held);
+	chans->sid = sid;
 	chans->table = fido_export_page(link->export);
 	if (!chans->table)
 		goto err_free;
 
 	while (chans->nr < config->nr_channels) {
-		chan = chan_alloc(link, chans->nr, config);
+		chan = chan_alloc(link, sid, chans->nr, config);
 		if (IS_ERR(chan)) {
 			err = PTR_ERR(chan);
 			goto err_free;

@@ -18,6 +18,8 @@ struct fido_export;
 struct fido_link;
 struct fido_window;
 
+#define FIDO_CHAN_NAME_LEN	40
+
 /**
  * struct fido_chan - one channel
  * @ring: the rings
@@ -25,6 +27,7 @@ struct fido_window;
  *	services are down, and nobody uses a channel, before these go
  * @window: the peer's memory, while connected
  * @index: number of the channel in its service
+ * @name: of the interrupt: link, service and channel
  * @hold: what the cookies are
  * @event: client's callback
  * @priv: client's argument
@@ -49,6 +52,7 @@ struct fido_chan {
 	struct fido_link *link;
 	const struct fido_window *window;
 	unsigned int index;
+	char name[FIDO_CHAN_NAME_LEN];
 	enum fido_hold hold;
 	void (*event)(struct fido_chan *chan, void *priv);
 	void *priv;
@@ -87,7 +91,7 @@ struct fido_chans {
 	struct fido_chan *chan[] __counted_by(nr);
 };
 
-struct fido_chans *fido_chans_alloc(struct fido_link *link,
+struct fido_chans *fido_chans_alloc(struct fido_link *link, unsigned int sid,
 				    const struct fido_service_config *config);
 int fido_chans_connect(struct fido_chans *chans,
 		       const struct fido_window *window, u64 table);

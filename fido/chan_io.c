@@ -3,8 +3,6 @@
  * The data path: what clients call for each message. No hypercall here but
  * the notification, and that only if the peer sleeps.
  */
-#include <linux/interrupt.h>
-#include <linux/irq.h>
 #include <linux/mm.h>
 #include <linux/rcupdate.h>
 #include <linux/string.h>
@@ -62,20 +60,6 @@ void fido_chan_ack(struct fido_chan *chan, bool spurious)
 	xen_irq_lateeoi(chan->irq, spurious ? XEN_EOI_FLAG_SPURIOUS : 0);
 }
 EXPORT_SYMBOL_GPL(fido_chan_ack);
-
-/**
- * fido_chan_set_affinity - have events delivered to one CPU
- * @chan: channel
- * @cpu: CPU that is online
- *
- * Context: process.
- * Return: 0 or an error.
- */
-int fido_chan_set_affinity(struct fido_chan *chan, unsigned int cpu)
-{
-	return irq_set_affinity(chan->irq, cpumask_of(cpu));
-}
-EXPORT_SYMBOL_GPL(fido_chan_set_affinity);
 
 /**
  * fido_chan_broken - has the peer violated the protocol?

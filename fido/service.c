@@ -203,7 +203,8 @@ static bool service_offer(struct fido_service *service)
 	struct fido_service_entry *mine = service_mine(service);
 	struct fido_chans *chans;
 
-	chans = fido_chans_alloc(service->link, &service->config);
+	chans = fido_chans_alloc(service->link, service->sid,
+				 &service->config);
 	if (IS_ERR(chans)) {
 		if (!service->offer_failed)
 			fido_error(service->fdev, PTR_ERR(chans),
@@ -214,7 +215,6 @@ static bool service_offer(struct fido_service *service)
 	}
 	service->offer_failed = false;
 	chans->gen = fido_link_next_gen(service->link, service->sid);
-	chans->sid = service->sid;
 	service->chans = chans;
 
 	memcpy(mine->type, service->fdev->type, sizeof(mine->type));
@@ -249,6 +249,7 @@ static void service_disconnect(struct fido_service *service)
 	service_down(service);
 	if (!service->peer_gen)
 		return;
+	fido_affinity_keep(service);
 	fido_chans_disconnect(service->chans, false);
 	fido_link_drain(service->link, service->sid, service->peer_gen);
 	service_write_echo(service, 0);
@@ -261,6 +262,7 @@ static void service_retire(struct fido_service *service)
 		return;
 	service_disconnect(service);
 	service_write_gen(service, 0);
+	fido_affinity_keep(service);
 	fido_chans_disconnect(service->chans, true);
 	if (service->chans->used)
 		fido_link_hold(service->link, service->chans);
@@ -306,6 +308,7 @@ static void service_connect(struct fido_service *service,
 					 view->chan_table);
 	if (err)
 		return service_refuse(service, view, err);
+	fido_affinity_restore(service);
 	service->chans->used = true;
 	fido_link_undrain(service->link, service->sid, view->gen);
 	service_write_echo(service, view->gen);

@@ -6,6 +6,7 @@
 #ifndef FIDO_SERVICE_H
 #define FIDO_SERVICE_H
 
+#include <linux/cpumask.h>
 #include <linux/mutex.h>
 #include <linux/types.h>
 
@@ -30,6 +31,7 @@ struct fido_link;
  * @refused: offers of the peer that did not match since @refused_since
  * @refused_since: jiffies
  * @offer_failed: the last attempt to offer failed, and was reported
+ * @affinity: CPUs that were set for the events of each channel, or NULL
  * @up: ->up() succeeded and ->down() was not called since
  * @debugfs: file
  */
@@ -47,6 +49,7 @@ struct fido_service {
 	unsigned int refused;
 	unsigned long refused_since;
 	bool offer_failed;
+	struct cpumask *affinity[FIDO_MAX_CHANNELS];
 	bool up;
 	struct dentry *debugfs;
 };
@@ -56,6 +59,11 @@ void fido_services_remove(struct fido_link *link);
 void fido_services_attach(struct fido_link *link);
 void fido_services_detach(struct fido_link *link);
 bool fido_services_step(struct fido_link *link);
+
+/* affinity.c */
+void fido_affinity_keep(struct fido_service *service);
+void fido_affinity_restore(const struct fido_service *service);
+void fido_affinity_forget(struct fido_service *service);
 
 /* bus.c */
 struct fido_device *fido_device_add(struct fido_service *service,
