@@ -255,7 +255,14 @@ static void ethtool_get_channels(struct net_device *dev,
 static int ethtool_set_channels(struct net_device *dev,
 				struct ethtool_channels *channels)
 {
-	return netif_set_real_num_tx_queues(dev, channels->combined_count);
+	unsigned int before = dev->real_num_tx_queues;
+	int err;
+
+	err = netif_set_real_num_tx_queues(dev, channels->combined_count);
+	/* the maps of queues that were taken out are gone */
+	if (!err)
+		mmnet_netdev_set_xps(dev, before);
+	return err;
 }
 
 static int ethtool_get_tunable(struct net_device *dev,

@@ -339,12 +339,14 @@ struct net_device *mmnet_netdev_create(struct fido_device *fdev,
 void mmnet_netdev_destroy(struct net_device *dev);
 void mmnet_netdev_up(struct net_device *dev);
 void mmnet_netdev_down(struct net_device *dev);
+void mmnet_netdev_set_xps(struct net_device *dev, unsigned int first);
 bool mmnet_is_netdev(const struct net_device *dev);
 
 /* queue.c */
 int mmnet_queue_init(struct mmnet_queue *q, struct net_device *dev,
 		     unsigned int index);
 void mmnet_queue_exit(struct mmnet_queue *q);
+unsigned int mmnet_queue_cpu(unsigned int index);
 void mmnet_queue_up(struct mmnet_queue *q, struct fido_chan *chan);
 void mmnet_queue_quiesce(struct mmnet_queue *q);
 void mmnet_queue_down(struct mmnet_queue *q);

@@ -15,6 +15,9 @@
  * The polls run for a closed interface, too, because the peer does not know:
  * what it sends and what it waits for has to be released.
  */
+#include <linux/bitmap.h>
+#include <linux/cpu.h>
+#include <linux/cpumask.h>
 #include <linux/err.h>
 #include <linux/etherdevice.h>
 #include <linux/ethtool.h>
@@ -194,6 +197,50 @@ void mmnet_netdev_down(struct net_device *dev)
 	rtnl_unlock();
 }
 
+/* Which queue sends? */
+
+/*
+ * Who begins a flow sends on the queue whose events its CPU gets. From then on
+ * each side answers on the queue that the other's frames come on. So a flow
+ * stays on one queue, in both directions, whoever sends from wherever: sockets,
+ * or a poll in their place. The CPU alone would not do: TCP chooses anew when
+ * nothing of the socket is under way in the device, which is always so, as sent
+ * frames are nobody's any more; and on two queues they overtake each other.
+ */
+static void netdev_set_xps_queue(struct net_device *dev, unsigned int queue)
+{
+	DECLARE_BITMAP(rx_queues, FIDO_MAX_CHANNELS) = {};
+	const struct cpumask *cpus;
+
+	__set_bit(queue, rx_queues);
+	/* without memory for it the hash decides, as without any map */
+	cpus_read_lock();
+	cpus = cpumask_of(mmnet_queue_cpu(queue));
+	__netif_set_xps_queue(dev, cpumask_bits(cpus), queue, XPS_CPUS);
+	__netif_set_xps_queue(dev, rx_queues, queue, XPS_RXQS);
+	cpus_read_unlock();
+}
+
+/**
+ * mmnet_netdev_set_xps - say what is sent on which queue, by default
+ * @dev: device
+ * @first: from this queue on, of those that are sent on
+ *
+ * What the administrator writes to xps_cpus and xps_rxqs of these queues later
+ * stays as long as they are sent on.
+ *
+ * Context: process, under RTNL.
+ */
+void mmnet_netdev_set_xps(struct net_device *dev, unsigned int first)
+{
+	unsigned int queue;
+
+	if (dev->num_tx_queues == 1)
+		return;
+	for (queue = first; queue < dev->real_num_tx_queues; queue++)
+		netdev_set_xps_queue(dev, queue);
+}
+
 /* Life */
 
 static const char default_name[] = "mmnet%d";
@@ -346,6 +393,9 @@ struct net_device *mmnet_netdev_create(struct fido_device *fdev,
 	err = netdev_register(dev);
 	if (err)
 		goto err_free_queues;
+	rtnl_lock();
+	mmnet_netdev_set_xps(dev, 0);
+	rtnl_unlock();
 	return dev;
 
 err_free_queues:

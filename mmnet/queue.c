@@ -123,6 +123,17 @@ void mmnet_queue_event(struct fido_chan *chan, void *priv)
 }
 
 /**
+ * mmnet_queue_cpu - which CPU gets a queue's events by default?
+ * @index: number of the queue
+ *
+ * Return: a CPU that is online; the queues take turns.
+ */
+unsigned int mmnet_queue_cpu(unsigned int index)
+{
+	return cpumask_local_spread(index, NUMA_NO_NODE);
+}
+
+/**
  * mmnet_queue_up - the link is up
  * @q: queue
  * @chan: its channel
@@ -131,15 +142,13 @@ void mmnet_queue_event(struct fido_chan *chan, void *priv)
  */
 void mmnet_queue_up(struct mmnet_queue *q, struct fido_chan *chan)
 {
-	unsigned int cpu = cpumask_local_spread(q->index, NUMA_NO_NODE);
-
 	q->chan = chan;
 	q->flags = 0;
 	q->delay = 1;
 	mmnet_moder_up(&q->moder);
 	fido_chan_set_priv(chan, q);
 	if (q->dev->num_tx_queues > 1)
-		fido_chan_set_affinity(chan, cpu);
+		fido_chan_set_affinity(chan, mmnet_queue_cpu(q->index));
 	napi_enable(&q->napi);
 }
 
