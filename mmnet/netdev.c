@@ -314,8 +314,8 @@ static void netdev_set_mtu(struct net_device *dev, struct fido_device *fdev)
  */
 static void netdev_set_features(struct net_device *dev)
 {
-	dev->hw_features = OFFLOADS;
-	dev->features = OFFLOADS | NETIF_F_RXCSUM | NETIF_F_HIGHDMA |
+	dev->hw_features = OFFLOADS | NETIF_F_RXHASH;
+	dev->features = dev->hw_features | NETIF_F_RXCSUM | NETIF_F_HIGHDMA |
 			NETIF_F_GSO_ROBUST | NETIF_F_FRAGLIST;
 	dev->vlan_features = dev->features;
 	netif_set_tso_max_size(dev, MMNET_MAX_TCP_LEN);

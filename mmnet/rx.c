@@ -490,7 +490,7 @@ void mmnet_rx_deliver(struct mmnet_queue *q, struct sk_buff *skb)
 {
 	const struct mmnet_msg *msg = &q->msg.head;
 
-	if (msg->flags & MMNET_HASH)
+	if (msg->flags & MMNET_HASH && q->dev->features & NETIF_F_RXHASH)
 		skb_set_hash(skb, msg->hash, msg->flags & MMNET_HASH_L4 ?
 			     PKT_HASH_TYPE_L4 : PKT_HASH_TYPE_L3);
 	skb_record_rx_queue(skb, q->index);

@@ -24,7 +24,7 @@ check_ethtool() {
 
 	text=$(in_vm a 'ethtool -k mmnet0')
 	for feature in rx-checksumming tx-checksumming scatter-gather tx-scatter-gather-fraglist \
-		tx-tcp-segmentation tx-tcp6-segmentation tx-tcp-ecn-segmentation tx-udp-segmentation; do
+		tx-tcp-segmentation tx-tcp6-segmentation tx-tcp-ecn-segmentation tx-udp-segmentation receive-hashing; do
 		assert_match "$text" "$feature: on" "features"
 	done
 	text=$(in_vm a 'ethtool -T mmnet0')
