@@ -58,13 +58,29 @@ static u64 stats_tx_drops(const struct mmnet_stats *stats)
 	static const enum mmnet_tx_counter reasons[] = {
 		MMNET_TX_DROP_LENGTH, MMNET_TX_DROP_OFFLOAD,
 		MMNET_TX_DROP_NOMEM, MMNET_TX_DROP_UNNAMED,
-		MMNET_TX_DROP_LINK,
+		MMNET_TX_DROP_LINK, MMNET_TX_DROP_XDP,
 	};
 	unsigned int i;
 	u64 nr = 0;
 
 	for (i = 0; i < ARRAY_SIZE(reasons); i++)
 		nr += u64_stats_read(&stats->tx[reasons[i]]);
+	return nr;
+}
+
+/* Not what a program has dropped, nor what came to a closed interface. */
+static u64 stats_rx_drops(const struct mmnet_stats *stats)
+{
+	static const enum mmnet_rx_counter reasons[] = {
+		MMNET_RX_DROP_NOMEM, MMNET_RX_DROP_UNREADABLE,
+		MMNET_RX_DROP_XDP_LENGTH, MMNET_RX_DROP_XDP_SEGMENT,
+		MMNET_RX_XDP_ERROR,
+	};
+	unsigned int i;
+	u64 nr = 0;
+
+	for (i = 0; i < ARRAY_SIZE(reasons); i++)
+		nr += u64_stats_read(&stats->rx[reasons[i]]);
 	return nr;
 }
 
@@ -95,10 +111,7 @@ static void stats_add_rx(const struct mmnet_stats *stats,
 		start = u64_stats_fetch_begin(&stats->rx_sync);
 		packets = u64_stats_read(&stats->rx[MMNET_RX_PACKETS]);
 		bytes = u64_stats_read(&stats->rx[MMNET_RX_BYTES]);
-		drops = u64_stats_read(&stats->rx[MMNET_RX_DROP_NOMEM]) +
-			u64_stats_read(&stats->rx[MMNET_RX_DROP_UNREADABLE]) +
-			u64_stats_read(&stats->rx[MMNET_RX_DROP_XDP_LENGTH]) +
-			u64_stats_read(&stats->rx[MMNET_RX_DROP_XDP_SEGMENT]);
+		drops = stats_rx_drops(stats);
 	} while (u64_stats_fetch_retry(&stats->rx_sync, start));
 	sum->rx_packets += packets;
 	sum->rx_bytes += bytes;

@@ -561,13 +561,13 @@ static void rx_failed(struct mmnet_queue *q, int err)
 
 static void rx_xdp(struct mmnet_queue *q, u32 id)
 {
-	int err = mmnet_xdp_rx(q);
+	int ret = mmnet_xdp_rx(q);
 
 	if (id != FIDO_ID_NONE)
 		fido_rx_release(q->chan, id);
-	if (err)
-		rx_failed(q, err);
-	else
+	if (ret < 0)
+		rx_failed(q, ret);
+	else if (ret)
 		rx_count_frame(q, MMNET_RX_COPY_XDP);
 }
 

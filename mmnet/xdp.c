@@ -409,22 +409,24 @@ static bool xdp_takes(struct mmnet_queue *q, u32 len)
 	return false;
 }
 
-static void run_segment(struct mmnet_queue *q, const struct sk_buff *skb)
+/* Return: false if it was dropped instead, and counted. */
+static bool run_segment(struct mmnet_queue *q, const struct sk_buff *skb)
 {
 	bool partial = skb->ip_summed == CHECKSUM_PARTIAL;
 	struct xdp_buff xdp;
 
 	if (!xdp_takes(q, skb->len))
-		return;
+		return false;
 	if (buff_alloc(q, &xdp, skb->len)) {
 		mmnet_rx_count(q, MMNET_RX_DROP_NOMEM, 1);
-		return;
+		return false;
 	}
 	buff_write_skb(&xdp, skb);
 	if (partial)
 		buff_set_csum(&xdp, skb_checksum_start_offset(skb),
 			      skb->csum_offset);
 	run_program(q, &xdp, partial);
+	return true;
 }
 
 /*
@@ -445,10 +447,11 @@ static struct sk_buff *skb_to_segments(struct sk_buff *skb)
 	return IS_ERR(segs) ? NULL : segs;
 }
 
-/* A frame that was to be segmented by others */
+/* A frame that was to be segmented by others: it came if one segment did. */
 static int run_segments(struct mmnet_queue *q)
 {
 	struct sk_buff *skb = mmnet_rx_copy(q), *next;
+	bool came = false;
 
 	if (IS_ERR(skb))
 		return PTR_ERR(skb);
@@ -465,11 +468,11 @@ static int run_segments(struct mmnet_queue *q)
 	if (!skb)
 		mmnet_rx_count(q, MMNET_RX_DROP_XDP_SEGMENT, 1);
 	skb_list_walk_safe(skb, skb, next) {
-		run_segment(q, skb);
+		came |= run_segment(q, skb);
 		consume_skb(skb);
 		q->xdp.segments += !!next;
 	}
-	return 0;
+	return came;
 }
 
 /* A frame that is one */
@@ -493,7 +496,7 @@ static int run_frame(struct mmnet_queue *q)
 		buff_set_csum(&xdp, msg->csum_start, msg->csum_offset);
 	run_program(q, &xdp, msg->flags & (MMNET_CSUM_PARTIAL |
 					   MMNET_CSUM_VALID));
-	return 0;
+	return 1;
 }
 
 /**
@@ -501,8 +504,8 @@ static int run_frame(struct mmnet_queue *q)
  * @q: queue
  *
  * Context: the poll, between mmnet_xdp_begin() and mmnet_xdp_end().
- * Return: 0, or why the frame could not be copied. Its memory is not needed
- * any more in both cases.
+ * Return: 1 if the program ran, 0 if the frame was dropped before, and counted,
+ * or why it could not be copied. Its memory is not needed any more in each case.
  */
 int mmnet_xdp_rx(struct mmnet_queue *q)
 {
