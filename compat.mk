@@ -62,6 +62,8 @@ compat-flags += $(call compat-has,HAVE_MQ_NO_SCHED_BY_DEFAULT,linux/blk-mq.h,BLK
 compat-flags += $(call compat-has,HAVE_MAC_PTON_IN_HEX,linux/hex.h,bool mac_pton)
 # net_device.tcx_ingress (6.6)
 compat-flags += $(call compat-has,HAVE_TCX_INGRESS,linux/netdevice.h,__rcu \*tcx_ingress)
+# napi_struct.defer_hard_irqs, which was the device's (6.13)
+compat-flags += $(call compat-has,HAVE_NAPI_SETTINGS,linux/netdevice.h,struct napi_struct \{[^}]*\sdefer_hard_irqs;)
 # skb_gso_segment() moved to a header of its own (6.5)
 compat-flags += $(call compat-has,HAVE_NET_GSO,net/gso.h,skb_gso_segment)
 # net_device.xdp_features (6.3)

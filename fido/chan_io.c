@@ -331,6 +331,18 @@ bool fido_rx_arm(struct fido_chan *chan, u32 nr)
 EXPORT_SYMBOL_GPL(fido_rx_arm);
 
 /**
+ * fido_rx_disarm - ask for no event, as somebody looks all the time
+ * @chan: channel
+ *
+ * Context: rx; fido_rx_arm() has to follow before nobody looks any more.
+ */
+void fido_rx_disarm(struct fido_chan *chan)
+{
+	fido_ring_disarm(&chan->ring);
+}
+EXPORT_SYMBOL_GPL(fido_rx_disarm);
+
+/**
  * fido_rx_arm_idle - ask for an event when messages come, or are looked for
  * @chan: channel
  * @nr: wanted number of messages

@@ -490,6 +490,28 @@ bool fido_ring_arm(struct fido_ring *ring, u32 nr)
 	return ring->prod_seen - ring->cons >= nr;
 }
 
+static void ring_disarm(struct fido_ring *ring)
+{
+	/* not ahead of any index to come */
+	WRITE_ONCE(ring->mine->prod_event, READ_ONCE(ring->mine->cons));
+}
+
+/**
+ * fido_ring_disarm - no signals, rx looks by itself
+ * @ring: ring, connected, all that was pulled is done
+ *
+ * Nothing is ordered, as nothing depends on it: a peer that does not see it in
+ * time signals once more. A threshold that the peer has passed is as good, and
+ * stays: so this does not write for each message.
+ *
+ * Context: rx, which has to arm, and so to look, before it sleeps.
+ */
+void fido_ring_disarm(struct fido_ring *ring)
+{
+	if (fido_ring_wants(ring, U32_MAX / 2))
+		ring_disarm(ring);
+}
+
 /*
  * Watching: somebody looks for messages while rx sleeps, and the peer does not
  * signal meanwhile. Runs beside rx, which may wake up and arm at any time: only
@@ -509,12 +531,6 @@ bool fido_ring_wants(const struct fido_ring *ring, u32 nr)
 {
 	return READ_ONCE(ring->mine->prod_event) -
 	       READ_ONCE(ring->mine->cons) - 1 < nr;
-}
-
-static void ring_disarm(struct fido_ring *ring)
-{
-	/* not ahead of any index to come */
-	WRITE_ONCE(ring->mine->prod_event, READ_ONCE(ring->mine->cons));
 }
 
 /**

@@ -107,6 +107,7 @@ void *fido_ring_steal(struct fido_ring *ring, u32 id);
 int fido_ring_pull(struct fido_ring *ring, void *buf, u32 size, u32 *id);
 bool fido_ring_done(struct fido_ring *ring);
 bool fido_ring_arm(struct fido_ring *ring, u32 nr);
+void fido_ring_disarm(struct fido_ring *ring);
 bool fido_ring_wants(const struct fido_ring *ring, u32 nr);
 bool fido_ring_watch(struct fido_ring *ring, u32 nr);
 bool fido_ring_waiting(const struct fido_ring *ring);

@@ -234,6 +234,7 @@ u32 fido_tx_in_flight(const struct fido_chan *chan);
 int fido_rx_pull(struct fido_chan *chan, void *buf, u32 size, u32 *id);
 void fido_rx_done(struct fido_chan *chan);
 bool fido_rx_arm(struct fido_chan *chan, u32 nr);
+void fido_rx_disarm(struct fido_chan *chan);
 bool fido_rx_arm_idle(struct fido_chan *chan, u32 nr);
 bool fido_rx_is_looked_at(const struct fido_chan *chan);
 bool fido_rx_waiting(const struct fido_chan *chan);

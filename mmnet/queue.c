@@ -18,6 +18,7 @@
 #include <linux/timer.h>
 
 #include "compat.h"
+#include "compat_net.h"
 #include "mmnet.h"
 
 #define MAX_DELAY	msecs_to_jiffies(100)
@@ -68,13 +69,50 @@ static void queue_ack(struct mmnet_queue *q)
 							   &q->flags));
 }
 
+/* Is the poll going to be called by a timer (napi_defer_hard_irqs)? */
+static bool queue_is_deferred(const struct napi_struct *napi, int done)
+{
+	int nr = done ? compat_napi_defer(napi) : napi->defer_hard_irqs_count;
+
+	return nr > 0 && compat_napi_timeout(napi);
+}
+
+/* Will napi_complete_done() refuse, because somebody looks without an event? */
+static bool queue_is_polled(const struct mmnet_queue *q, int done)
+{
+	return READ_ONCE(q->napi.state) & NAPIF_STATE_IN_BUSY_POLL ||
+	       queue_is_deferred(&q->napi, done);
+}
+
 /*
- * Nothing is left to do: sleep until an event. The threshold is armed while
- * the poll still is scheduled, since nobody else may look at the ring then. An
- * event that comes in between makes napi_complete_done() return false.
+ * The peer need not signal what is looked for anyway: the threshold, which is
+ * armed since the rest before, is taken back. Whoever refuses to complete the
+ * poll calls it again, and at last in a way that it does not refuse: a busy
+ * poller when it stops (busy_poll_stop()), itself or by the timer; the timer
+ * when it has fired often enough. That poll rests as below. If we were wrong,
+ * as a setting has just changed, it runs again at once, since it must not be
+ * complete without a threshold.
+ */
+static int queue_rest_polled(struct mmnet_queue *q, int done)
+{
+	fido_rx_disarm(q->chan);
+	if (napi_complete_done(&q->napi, done))
+		napi_schedule(&q->napi);
+	return done;
+}
+
+/*
+ * Nothing is left to do: sleep until an event. The order keeps the wake-up from
+ * getting lost. The threshold is armed while the poll still is scheduled, since
+ * nobody else may look at the ring then, and before the last look, which says
+ * whether messages came meanwhile: poll again then. What comes later is
+ * signalled; an event before napi_complete_done() makes that return false, and
+ * the poll run again.
  */
 static int queue_rest(struct mmnet_queue *q, int done, int budget)
 {
+	if (queue_is_polled(q, done))
+		return queue_rest_polled(q, done);
 	if (mmnet_moder_rest(q))
 		return budget;
 	if (q->moder.rest == MMNET_REST_LAZY)

@@ -319,6 +319,44 @@ static void watch_for_some(struct pair *pair)
 	fido_ring_done(b);
 }
 
+/* A consumer that looks by itself is not signalled until it arms again. */
+static void disarm_messages(struct pair *pair)
+{
+	struct fido_ring *a = &pair->a.ring, *b = &pair->b.ring;
+	u32 n = min(a->geom.nr_slots, 8U);
+	u32 want, event, i, id;
+
+	for (want = 1; want <= n; want++) {
+		assert_false(fido_ring_arm(b, want));
+		fido_ring_disarm(b);
+		for (i = 1; i <= 2 * n; i++) {
+			push(a, i, FIDO_ID_NONE, NULL);
+			assert_false(fido_ring_publish(a));
+			pull(b, &id);
+			fido_ring_done(b);
+			event = pair->b.ctl->prod_event;
+			fido_ring_disarm(b);
+			/* passed: there is nothing to be written */
+			assert_int_equal(pair->b.ctl->prod_event, event);
+		}
+		push(a, 1, FIDO_ID_NONE, NULL);
+		assert_false(fido_ring_publish(a));
+		assert_true(fido_ring_arm(b, 1));
+		pull(b, &id);
+		fido_ring_done(b);
+		assert_false(fido_ring_arm(b, 1));
+		push(a, 1, FIDO_ID_NONE, NULL);
+		assert_true(fido_ring_publish(a));
+		pull(b, &id);
+		fido_ring_done(b);
+	}
+}
+
+static void test_disarm_messages(void **state)
+{
+	for_all(disarm_messages);
+}
+
 /* A producer signals when, and only when, the threshold is passed. */
 static void signal_messages(struct pair *pair)
 {
@@ -535,6 +573,7 @@ int main(void)
 		cmocka_unit_test(test_cancel),
 		cmocka_unit_test(test_steal),
 		cmocka_unit_test(test_signal_messages),
+		cmocka_unit_test(test_disarm_messages),
 		cmocka_unit_test(test_watch_messages),
 		cmocka_unit_test(test_watch_broken),
 		cmocka_unit_test(test_space_broken),
