@@ -28,6 +28,23 @@ static inline void compat_xdp_set_features(struct net_device *dev)
 }
 #endif
 
+/*
+ * The id of a NAPI that is enabled, for sockets that busy-poll. Newest kernels
+ * find it by the queue, see compat_queue_set_napi().
+ */
+#ifdef HAVE_XDP_RXQ_NAPI_ID
+static inline void compat_xdp_set_napi(struct xdp_rxq_info *rxq,
+				       const struct napi_struct *napi)
+{
+	WRITE_ONCE(rxq->napi_id, napi->napi_id);
+}
+#else
+static inline void compat_xdp_set_napi(struct xdp_rxq_info *rxq,
+				       const struct napi_struct *napi)
+{
+}
+#endif
+
 /* @len bytes from the start of @page on follow what is in @xdp already. */
 #ifdef HAVE_XDP_BUFF_ADD_FRAG
 static inline bool compat_xdp_add_page(struct xdp_buff *xdp, struct page *page,

@@ -371,6 +371,7 @@ void mmnet_rx_deliver(struct mmnet_queue *q, struct sk_buff *skb);
 /* xdp.c */
 int mmnet_xdp_init(struct mmnet_queue *q);
 void mmnet_xdp_exit(struct mmnet_queue *q);
+void mmnet_xdp_up(struct mmnet_queue *q);
 void mmnet_xdp_begin(struct mmnet_queue *q);
 void mmnet_xdp_end(struct mmnet_queue *q);
 int mmnet_xdp_rx(struct mmnet_queue *q);

@@ -188,6 +188,9 @@ void mmnet_queue_up(struct mmnet_queue *q, struct fido_chan *chan)
 	if (q->dev->num_tx_queues > 1)
 		fido_chan_set_affinity(chan, mmnet_queue_cpu(q->index));
 	napi_enable(&q->napi);
+	/* it has its id now, in any case */
+	mmnet_xdp_up(q);
+	compat_queue_set_napi(q->dev, q->index, &q->napi);
 }
 
 /**
@@ -200,6 +203,7 @@ void mmnet_queue_up(struct mmnet_queue *q, struct fido_chan *chan)
  */
 void mmnet_queue_quiesce(struct mmnet_queue *q)
 {
+	compat_queue_set_napi(q->dev, q->index, NULL);
 	napi_disable(&q->napi);
 }
 
@@ -258,7 +262,7 @@ int mmnet_queue_init(struct mmnet_queue *q, struct net_device *dev,
 	u64_stats_init(&q->stats.tx_sync);
 	u64_stats_init(&q->stats.rx_sync);
 	timer_setup(&q->timer, queue_timer, 0);
-	netif_napi_add(dev, &q->napi, queue_poll);
+	compat_napi_add(dev, &q->napi, queue_poll, index);
 	mmnet_moder_init(&q->moder, &q->napi);
 	err = mmnet_xdp_init(q);
 	if (err) {

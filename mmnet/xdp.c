@@ -630,6 +630,19 @@ int mmnet_xdp_init(struct mmnet_queue *q)
 }
 
 /**
+ * mmnet_xdp_up - the link is up, the poll is enabled
+ * @q: queue
+ *
+ * Whatever the poll does before this returns, it does without busy pollers.
+ *
+ * Context: process, under RTNL.
+ */
+void mmnet_xdp_up(struct mmnet_queue *q)
+{
+	compat_xdp_set_napi(&q->xdp.rxq, &q->napi);
+}
+
+/**
  * mmnet_xdp_exit - free what a queue has
  * @q: queue that is down
  *
