@@ -554,6 +554,7 @@ int fido_resolve(struct fido_chan *chan, u64 addr, u32 len,
 		/* what a third domain has, or lets us see, is not the peer's fault */
 		return window == chan->window ? -EFAULT : -ENOLINK;
 	run->offset = addr & (FIDO_PAGE_SIZE - 1);
+	run->owner = fido_window_owner(window);
 	return 0;
 }
 EXPORT_SYMBOL_GPL(fido_resolve);

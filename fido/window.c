@@ -88,10 +88,28 @@ static bool window_page_idle(const struct page *page)
 	return page_ref_count(page) == BASE_REFS;
 }
 
+/*
+ * Is it a page of a window onto @owner still? A third domain's window can go
+ * before those who have read there look again, as it is unmapped when the last
+ * reference is dropped. The struct page may be anybody's then, and its count
+ * would tell nothing, perhaps for ever. Whoever got it for a new window onto
+ * the same domain is waited for: that costs time only.
+ */
+static bool page_shows(struct page *page, domid_t owner)
+{
+	const struct xen_page_foreign *foreign;
+
+	if (PageCompound(page))
+		return false;
+	foreign = xen_page_foreign(page);
+	return foreign && READ_ONCE(foreign->domid) == owner;
+}
+
 /**
  * fido_pages_idle - has everybody let go of these foreign pages?
  * @page: first page of a run from fido_resolve()
  * @nr: number of pages
+ * @owner: of the run
  *
  * Every page is looked at, not only the first: readers take references to
  * pages in the middle of a run, too (splice does).
@@ -99,10 +117,10 @@ static bool window_page_idle(const struct page *page)
  * Context: any.
  * Return: true if nobody holds a reference.
  */
-bool fido_pages_idle(const struct page *page, unsigned int nr)
+bool fido_pages_idle(struct page *page, unsigned int nr, u16 owner)
 {
-	while (nr--)
-		if (!window_page_idle(page++))
+	for (; nr--; page++)
+		if (!window_page_idle(page) && page_shows(page, owner))
 			return false;
 	return true;
 }

@@ -249,11 +249,13 @@ void fido_rx_release_publish(struct fido_chan *chan);
  *	their kernel addresses. They are single pages, never compound.
  * @offset: of the first byte, in the first page
  * @len: bytes
+ * @owner: id of the domain whose memory it is
  */
 struct fido_run {
 	struct page *page;
 	u32 offset;
 	u32 len;
+	u16 owner;
 };
 
 int fido_addr_of(struct fido_chan *chan, struct page *page, u32 offset,
@@ -261,7 +263,7 @@ int fido_addr_of(struct fido_chan *chan, struct page *page, u32 offset,
 int fido_resolve(struct fido_chan *chan, u64 addr, u32 len,
 		 struct fido_run *run);
 int fido_read(struct fido_chan *chan, u64 addr, void *buf, u32 len);
-bool fido_pages_idle(const struct page *page, unsigned int nr);
+bool fido_pages_idle(struct page *page, unsigned int nr, u16 owner);
 bool fido_page_foreign(const struct page *page);
 
 #endif /* FIDO_H */

@@ -94,10 +94,12 @@ struct mmnet_stats {
  * struct mmnet_pin_run - consecutive foreign pages of a received frame
  * @page: the first one
  * @nr: how many
+ * @owner: domain id
  */
 struct mmnet_pin_run {
 	struct page *page;
 	unsigned int nr;
+	u16 owner;
 };
 
 /**

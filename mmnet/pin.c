@@ -96,11 +96,14 @@ void mmnet_pin_add(struct mmnet_pins *pins, struct mmnet_pin *pin)
 
 static bool pin_idle(const struct mmnet_pin *pin)
 {
+	const struct mmnet_pin_run *run;
 	unsigned int i;
 
-	for (i = 0; i < pin->nr_runs; i++)
-		if (!fido_pages_idle(pin->run[i].page, pin->run[i].nr))
+	for (i = 0; i < pin->nr_runs; i++) {
+		run = &pin->run[i];
+		if (!fido_pages_idle(run->page, run->nr, run->owner))
 			return false;
+	}
 	return true;
 }
 

@@ -199,6 +199,7 @@ static int rx_keep_run(struct rx_keep *keep, const struct fido_run *run)
 	pin->run[pin->nr_runs++] = (struct mmnet_pin_run) {
 		.page = page,
 		.nr = DIV_ROUND_UP(run->offset + run->len, PAGE_SIZE),
+		.owner = run->owner,
 	};
 	while (!err && left) {
 		len = min_t(u32, left, PAGE_SIZE - offset);

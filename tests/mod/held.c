@@ -157,12 +157,15 @@ int test_hold(struct test_service *svc, const struct test_msg *msg, u32 id)
 
 static bool held_idle(const struct test_held *held)
 {
+	const struct test_piece *piece;
 	u32 i;
 
-	for (i = 0; i < held->nr; i++)
-		if (!fido_pages_idle(held->piece[i].page,
-				     test_piece_pages(&held->piece[i])))
+	for (i = 0; i < held->nr; i++) {
+		piece = &held->piece[i];
+		if (!fido_pages_idle(piece->page, test_piece_pages(piece),
+				     fido_addr_domid(piece->addr)))
 			return false;
+	}
 	return true;
 }
 
