@@ -10,6 +10,7 @@
 #include "debugfs.h"
 #include "export.h"
 #include "fido_proto.h"
+#include "flush.h"
 #include "idle.h"
 #include "link.h"
 #include "service.h"
@@ -73,9 +74,12 @@ static int __init fido_init(void)
 	if (!xen_domain())
 		return -ENODEV;
 	fido_debugfs_init();
-	err = fido_idle_init();
+	err = fido_flush_init();
 	if (err)
 		goto err_debugfs;
+	err = fido_idle_init();
+	if (err)
+		goto err_flush;
 	err = fido_bus_register();
 	if (err)
 		goto err_idle;
@@ -90,6 +94,8 @@ err_bus:
 	fido_bus_unregister();
 err_idle:
 	fido_idle_exit();
+err_flush:
+	fido_flush_exit();
 err_debugfs:
 	fido_debugfs_exit();
 	return err;
@@ -102,6 +108,7 @@ static void __exit fido_exit(void)
 	fido_quarantine_exit();
 	fido_bus_unregister();
 	fido_idle_exit();
+	fido_flush_exit();
 	fido_debugfs_exit();
 }
 

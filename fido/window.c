@@ -480,7 +480,9 @@ unsigned long fido_window_shrink(struct fido_window *window)
 	}
 	window_flush_unmap(window, batch);
 	kvfree(batch);
-	if (!left)
+	if (left)
+		fido_flush_all();	/* perhaps nobody wants it any more */
+	else
 		window_free(window);
 	return left;
 }
@@ -705,7 +707,10 @@ bool fido_drain_done(const struct fido_window *window,
 	for_each_set_bit_from(i, drain->busy, window->nr)
 		if (window_page_idle(window->page[i]))
 			__clear_bit(i, drain->busy);
-	return bitmap_empty(drain->busy, window->nr);
+	if (bitmap_empty(drain->busy, window->nr))
+		return true;
+	fido_flush_all();
+	return false;
 }
 
 /**

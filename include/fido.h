@@ -265,5 +265,7 @@ int fido_resolve(struct fido_chan *chan, u64 addr, u32 len,
 int fido_read(struct fido_chan *chan, u64 addr, void *buf, u32 len);
 bool fido_pages_idle(struct page *page, unsigned int nr, u16 owner);
 bool fido_page_foreign(const struct page *page);
+void fido_flush(unsigned int cpu);
+void fido_flush_all(void);
 
 #endif /* FIDO_H */

@@ -107,6 +107,8 @@ struct mmnet_pin_run {
  * @node: entry in the list of pins, or of free ones
  * @id: what to release
  * @bytes: of the frame's segments
+ * @cpu: that built the skb
+ * @since: when that was, in jiffies
  * @nr_runs: entries in @run
  * @run: the pages; released when none of them is referenced
  */
@@ -114,6 +116,8 @@ struct mmnet_pin {
 	struct list_head node;
 	u32 id;
 	u32 bytes;
+	unsigned int cpu;
+	unsigned long since;
 	u32 nr_runs;
 	struct mmnet_pin_run run[MMNET_MAX_SEGS];
 };

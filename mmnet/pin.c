@@ -10,9 +10,11 @@
  * A page can belong to several frames, as a sender packs small ones into one
  * page. They wait for each other then; that costs time, never correctness.
  */
+#include <linux/jiffies.h>
 #include <linux/list.h>
 #include <linux/mm.h>
 #include <linux/slab.h>
+#include <linux/smp.h>
 
 #include "mmnet.h"
 
@@ -25,6 +27,10 @@
  */
 #define MIN_BUSY_LOOKS		8
 #define BUSY_LOOKS_SHIFT	2
+
+/* Who is in use for so long may only wait for a CPU, see pin_flush() */
+#define FLUSH_AGE		msecs_to_jiffies(10)
+#define FLUSH_ALL_AGE		HZ
 
 /**
  * mmnet_pins_init - initialise
@@ -86,9 +92,13 @@ struct mmnet_pin *mmnet_pin_first_free(struct mmnet_pins *pins)
  * mmnet_pin_add - a frame's memory is in use from now on
  * @pins: the pins
  * @pin: from mmnet_pin_first_free(), filled
+ *
+ * Context: the poll that built the skb.
  */
 void mmnet_pin_add(struct mmnet_pins *pins, struct mmnet_pin *pin)
 {
+	pin->cpu = smp_processor_id();
+	pin->since = jiffies;
 	list_move_tail(&pin->node, &pins->busy);
 	pins->nr++;
 	pins->bytes += pin->bytes;
@@ -105,6 +115,21 @@ static bool pin_idle(const struct mmnet_pin *pin)
 			return false;
 	}
 	return true;
+}
+
+/*
+ * What was read elsewhere waits for the CPU that built the skb, and that may
+ * have nothing to receive any more, see fido/flush.c. An skb that was made of
+ * ours, by segmentation or by sending the pages on, can be any CPU's.
+ */
+static void pin_flush(const struct mmnet_pin *pin)
+{
+	unsigned long age = jiffies - pin->since;
+
+	if (age >= FLUSH_ALL_AGE)
+		fido_flush_all();
+	else if (age >= FLUSH_AGE)
+		fido_flush(pin->cpu);
 }
 
 static void pin_release(struct mmnet_queue *q, struct mmnet_pin *pin)
@@ -137,7 +162,9 @@ unsigned int mmnet_pins_release(struct mmnet_queue *q)
 			released++;
 		} else {
 			list_move_tail(&pin->node, &q->pins.busy);
-			busy++;
+			/* once a poll: after a second it is for all CPUs */
+			if (!busy++)
+				pin_flush(pin);
 		}
 	}
 	return released;
