@@ -16,6 +16,7 @@
 #include <linux/list.h>
 #include <linux/mm.h>
 #include <linux/mutex.h>
+#include <linux/page-flags.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/sort.h>
@@ -86,6 +87,29 @@ static DECLARE_DELAYED_WORK(abandoned_work, abandoned_work_fn);
 static bool window_page_idle(const struct page *page)
 {
 	return page_ref_count(page) == BASE_REFS;
+}
+
+/*
+ * A PV guest cannot map these pages into a process: its hypercall is refused,
+ * which nobody looks at, the reference stays for good, and so would the window.
+ * Received skbs give no occasion (mmnet's rx.c), but pages that a process
+ * splices on to another socket come to TCP_ZEROCOPY_RECEIVE as any others.
+ * vm_insert_page() and the like refuse a page that has a type. "Offline" is the
+ * one for what drivers keep for themselves, the balloon's among them; else it
+ * keeps out those who walk through all memory, as dumps do. The type lies where
+ * mappings are counted, of which there are none, and is looked at by nobody who
+ * gets the page from us. On PVH such a mapping works.
+ */
+static void window_seal_page(struct page *page)
+{
+	if (xen_pv_domain())
+		__SetPageOffline(page);
+}
+
+static void window_unseal_page(struct page *page)
+{
+	if (xen_pv_domain())
+		__ClearPageOffline(page);
 }
 
 /*
@@ -261,6 +285,7 @@ static void window_show(struct fido_window *window,
 			continue;
 		index = batch->index[i];
 		frame = window->frame[index];
+		window_seal_page(batch->page[i]);
 		window->handle[index] = batch->map[i].handle;
 		window->map.leaf[frame >> FIDO_LEAF_SHIFT]
 			->page[frame & (FIDO_LEAF_FRAMES - 1)] =
@@ -427,10 +452,12 @@ static void window_flush_unmap(struct fido_window *window,
 		window->handle[batch->index[i]] = INVALID_GRANT_HANDLE;
 		window->nr_mapped--;
 		/* a page whose state is unknown must never be used again */
-		if (batch->unmap[i].status != GNTST_okay)
+		if (batch->unmap[i].status != GNTST_okay) {
 			failed++;
-		else
-			gnttab_free_pages(1, &batch->page[i]);
+			continue;
+		}
+		window_unseal_page(batch->page[i]);
+		gnttab_free_pages(1, &batch->page[i]);
 	}
 	if (failed)
 		fido_err("cannot unmap %u pages of domain %u, they are lost\n",
