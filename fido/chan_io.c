@@ -589,23 +589,3 @@ int fido_read(struct fido_chan *chan, u64 addr, void *buf, u32 len)
 	return err;
 }
 EXPORT_SYMBOL_GPL(fido_read);
-
-/**
- * fido_page_foreign - is it a page of another domain, seen through a window?
- * @page: any page
- *
- * Context: any.
- * Return: true if so: it cannot be granted on, nor given to a device that
- * grants.
- */
-bool fido_page_foreign(const struct page *page)
-{
-	u64 frame;
-	bool found;
-
-	rcu_read_lock();
-	found = fido_window_of_page(page, &frame);
-	rcu_read_unlock();
-	return found;
-}
-EXPORT_SYMBOL_GPL(fido_page_foreign);

@@ -9,19 +9,16 @@
  * had a gap. Nothing relies on it, but runs get long.
  *
  * A page may be unmapped only when nobody holds a reference but the window
- * itself. A window that cannot be unmapped as a whole shrinks step by step.
+ * itself. A window that cannot be unmapped as a whole shrinks step by step. Until
+ * the last page is gone, whoever holds one can find out whose it is.
  */
 #include <linux/bsearch.h>
-#include <linux/delay.h>
-#include <linux/list.h>
 #include <linux/mm.h>
-#include <linux/mutex.h>
 #include <linux/page-flags.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/sort.h>
 #include <linux/vmalloc.h>
-#include <linux/workqueue.h>
 #include <xen/xen.h>
 
 #include "fido.h"
@@ -32,35 +29,6 @@
 
 #define MAP_BATCH		256
 #define BASE_REFS		1	/* the window's own reference */
-#define ABANDONED_PERIOD	(HZ / 10)
-#define EXIT_TRIES		100
-#define EXIT_TRY_MSECS		100
-
-/**
- * struct fido_window - memory of a peer
- * @owner: the peer
- * @map: where its frames are found; NULL entries for what is not mapped
- * @nr: entries in @page, @frame and @handle
- * @nr_mapped: how many of them are mapped
- * @page: struct pages in ascending order; NULL where unmapped again
- * @frame: the owner's frame numbers, ascending too
- * @handle: grant handles, INVALID_GRANT_HANDLE where there is none
- * @root_page: the owner's root page, mapped on its own
- * @root_handle: its handle
- * @abandoned: entry in the list of windows that only wait to be unmapped
- */
-struct fido_window {
-	domid_t owner;
-	struct fido_map map;
-	unsigned long nr;
-	unsigned long nr_mapped;
-	struct page **page;
-	u64 *frame;
-	grant_handle_t *handle;
-	struct page *root_page;
-	grant_handle_t root_handle;
-	struct list_head abandoned;
-};
 
 /**
  * struct window_batch - operations of one hypercall
@@ -77,12 +45,6 @@ struct window_batch {
 	unsigned long index[MAP_BATCH];
 	unsigned int nr;
 };
-
-static DEFINE_MUTEX(abandoned_lock);	/* guards abandoned_list */
-static LIST_HEAD(abandoned_list);
-
-static void abandoned_work_fn(struct work_struct *work);
-static DECLARE_DELAYED_WORK(abandoned_work, abandoned_work_fn);
 
 static bool window_page_idle(const struct page *page)
 {
@@ -254,13 +216,15 @@ static int window_alloc_pages(struct fido_window *window, unsigned long nr)
 	window->page = vcalloc(nr, sizeof(*window->page));
 	window->frame = vcalloc(nr, sizeof(*window->frame));
 	window->handle = vcalloc(nr, sizeof(*window->handle));
-	if (!window->page || !window->frame || !window->handle)
+	window->kept = vcalloc(BITS_TO_LONGS(nr), sizeof(*window->kept));
+	if (!window->page || !window->frame || !window->handle || !window->kept)
 		return -ENOMEM;
 	err = gnttab_alloc_pages(nr, window->page);
 	if (err)
 		return err;
 	window_sort(window->page, nr);
 	window->nr = nr;
+	bitmap_set(window->kept, 0, nr);
 	for (i = 0; i < nr; i++)
 		window->handle[i] = INVALID_GRANT_HANDLE;
 	/* releases are found by reference counts: they must be what we know */
@@ -393,6 +357,7 @@ struct fido_window *fido_window_create(domid_t owner, grant_ref_t root_ref,
 	if (!window)
 		return ERR_PTR(-ENOMEM);
 	window->owner = owner;
+	INIT_LIST_HEAD(&window->node);
 
 	err = window_map_root(window, root_ref);
 	if (!err)
@@ -405,9 +370,10 @@ struct fido_window *fido_window_create(domid_t owner, grant_ref_t root_ref,
 	if (err)
 		window_explain(window, table.nr_refs, err);
 	fido_table_free(&table);
-	if (!err)
+	if (!err) {
+		fido_window_enlist(window);
 		return window;
-
+	}
 	if (IS_ERR(window->root_page))
 		kfree(window);
 	else if (fido_window_shrink(window))
@@ -421,6 +387,7 @@ static void window_free(struct fido_window *window)
 {
 	unsigned long i, nr;
 
+	fido_window_delist(window);
 	fido_foreign_unmap(window->root_page, window->root_handle);
 	nr = DIV_ROUND_UP_ULL(window->map.nr_frames, FIDO_LEAF_FRAMES);
 	for (i = 0; window->map.leaf && i < nr; i++)
@@ -429,6 +396,7 @@ static void window_free(struct fido_window *window)
 	vfree(window->page);
 	vfree(window->frame);
 	vfree(window->handle);
+	vfree(window->kept);
 	kfree(window);
 }
 
@@ -470,6 +438,8 @@ static void window_flush_unmap(struct fido_window *window,
 static void window_drop_page(struct fido_window *window, unsigned long i,
 			     struct window_batch *batch)
 {
+	/* nobody holds it: nobody asks for it before it is somebody else's */
+	clear_bit(i, window->kept);
 	if (window->handle[i] == INVALID_GRANT_HANDLE) {
 		gnttab_free_pages(1, &window->page[i]);
 	} else {
@@ -478,7 +448,6 @@ static void window_drop_page(struct fido_window *window, unsigned long i,
 		if (batch->nr == MAP_BATCH)
 			window_flush_unmap(window, batch);
 	}
-	window->page[i] = NULL;
 }
 
 /**
@@ -497,9 +466,7 @@ unsigned long fido_window_shrink(struct fido_window *window)
 
 	if (!batch)
 		return window->nr + 1;	/* the caller tries again */
-	for (i = 0; i < window->nr; i++) {
-		if (!window->page[i])
-			continue;
+	for_each_set_bit(i, window->kept, window->nr) {
 		if (window_page_idle(window->page[i]))
 			window_drop_page(window, i, batch);
 		else
@@ -512,79 +479,6 @@ unsigned long fido_window_shrink(struct fido_window *window)
 	else
 		window_free(window);
 	return left;
-}
-
-static void abandoned_work_fn(struct work_struct *work)
-{
-	struct fido_window *window, *next;
-
-	mutex_lock(&abandoned_lock);
-	list_for_each_entry_safe(window, next, &abandoned_list, abandoned) {
-		list_del(&window->abandoned);
-		if (fido_window_shrink(window))
-			list_add(&window->abandoned, &abandoned_list);
-	}
-	if (!list_empty(&abandoned_list))
-		schedule_delayed_work(&abandoned_work, ABANDONED_PERIOD);
-	mutex_unlock(&abandoned_lock);
-}
-
-/**
- * fido_window_abandon - leave a window to shrink on its own
- * @window: window with pages in use; not the caller's any more
- *
- * Context: process, sleeps.
- */
-void fido_window_abandon(struct fido_window *window)
-{
-	mutex_lock(&abandoned_lock);
-	list_add(&window->abandoned, &abandoned_list);
-	schedule_delayed_work(&abandoned_work, ABANDONED_PERIOD);
-	mutex_unlock(&abandoned_lock);
-}
-
-/**
- * fido_windows_abandoned - how many windows onto a domain shrink on their own?
- * @owner: the domain, or FIDO_NO_DOMAIN for all
- *
- * Context: process, sleeps.
- * Return: number of windows.
- */
-unsigned int fido_windows_abandoned(u32 owner)
-{
-	struct fido_window *window;
-	unsigned int nr = 0;
-
-	mutex_lock(&abandoned_lock);
-	list_for_each_entry(window, &abandoned_list, abandoned)
-		nr += owner == FIDO_NO_DOMAIN || window->owner == owner;
-	mutex_unlock(&abandoned_lock);
-	return nr;
-}
-
-/**
- * fido_windows_exit - wait until all windows are gone, at module unload
- *
- * Ends when the last user of a foreign page lets go, or after ten seconds:
- * then the pages stay mapped, and are lost until the next boot.
- *
- * Context: process, sleeps.
- */
-void fido_windows_exit(void)
-{
-	struct fido_window *window;
-	unsigned int tries;
-
-	for (tries = 0; tries < EXIT_TRIES; tries++) {
-		flush_delayed_work(&abandoned_work);
-		if (!fido_windows_abandoned(FIDO_NO_DOMAIN))
-			break;
-		msleep(EXIT_TRY_MSECS);
-	}
-	cancel_delayed_work_sync(&abandoned_work);
-	list_for_each_entry(window, &abandoned_list, abandoned)
-		fido_warn("pages of domain %u are still in use: they stay mapped until reboot\n",
-			  window->owner);
 }
 
 /* Looking through it */
@@ -636,6 +530,29 @@ unsigned long fido_window_pages(const struct fido_window *window)
 }
 
 /**
+ * fido_window_index - where is a page in a window?
+ * @window: window
+ * @page: any page
+ *
+ * Context: any.
+ * Return: its index; @window->nr if it is not there, or not any more.
+ */
+unsigned long fido_window_index(const struct fido_window *window,
+				const struct page *page)
+{
+	struct page **found;
+
+	if (!window->nr || page < window->page[0] ||
+	    page > window->page[window->nr - 1])
+		return window->nr;
+	found = bsearch(&page, window->page, window->nr, sizeof(*found),
+			window_cmp);
+	if (!found || !test_bit(found - window->page, window->kept))
+		return window->nr;
+	return found - window->page;
+}
+
+/**
  * fido_window_frame - is it a page of this window?
  * @window: window
  * @page: any page
@@ -646,16 +563,11 @@ unsigned long fido_window_pages(const struct fido_window *window)
 bool fido_window_frame(const struct fido_window *window,
 		       const struct page *page, u64 *frame)
 {
-	struct page **found;
+	unsigned long index = fido_window_index(window, page);
 
-	if (!window->nr || page < window->page[0] ||
-	    page > window->page[window->nr - 1])
+	if (index == window->nr)
 		return false;
-	found = bsearch(&page, window->page, window->nr, sizeof(*found),
-			window_cmp);
-	if (!found)
-		return false;
-	*frame = window->frame[found - window->page];
+	*frame = window->frame[index];
 	return true;
 }
 

@@ -5,6 +5,7 @@
 #ifndef FIDO_WINDOW_H
 #define FIDO_WINDOW_H
 
+#include <linux/list.h>
 #include <linux/types.h>
 #include <xen/grant_table.h>
 
@@ -12,19 +13,49 @@
 #include "fido_proto.h"
 #include "peer.h"
 
-struct fido_window;
+struct page;
+
+/**
+ * struct fido_window - memory of a peer
+ * @owner: the peer
+ * @map: where its frames are found; NULL entries for what is not mapped
+ * @nr: entries in @page, @frame and @handle
+ * @nr_mapped: how many of them are mapped
+ * @page: struct pages in ascending order
+ * @frame: the owner's frame numbers, ascending too
+ * @handle: grant handles, INVALID_GRANT_HANDLE where there is none
+ * @kept: one bit for each page that was not given back yet
+ * @root_page: the owner's root page, mapped on its own
+ * @root_handle: its handle
+ * @node: entry in the list of all windows; read under RCU
+ * @abandoned: entry in the list of windows that only wait to be unmapped
+ */
+struct fido_window {
+	domid_t owner;
+	struct fido_map map;
+	unsigned long nr;
+	unsigned long nr_mapped;
+	struct page **page;
+	u64 *frame;
+	grant_handle_t *handle;
+	unsigned long *kept;
+	struct page *root_page;
+	grant_handle_t root_handle;
+	struct list_head node;
+	struct list_head abandoned;
+};
 
 struct fido_window *fido_window_create(domid_t owner, grant_ref_t root_ref,
 				       const bool *stop);
 unsigned long fido_window_shrink(struct fido_window *window);
-void fido_window_abandon(struct fido_window *window);
-unsigned int fido_windows_abandoned(u32 owner);
 
 domid_t fido_window_owner(const struct fido_window *window);
 const struct fido_root __peer *
 fido_window_root(const struct fido_window *window);
 const struct fido_map *fido_window_map(const struct fido_window *window);
 unsigned long fido_window_pages(const struct fido_window *window);
+unsigned long fido_window_index(const struct fido_window *window,
+				const struct page *page);
 bool fido_window_frame(const struct fido_window *window,
 		       const struct page *page, u64 *frame);
 const void __peer *fido_window_peek(const struct fido_window *window, u64 phys,
@@ -35,6 +66,11 @@ bool fido_drain_done(const struct fido_window *window,
 		     struct fido_drain *drain);
 void fido_drain_end(struct fido_drain *drain);
 
+/* windows.c */
+void fido_window_enlist(struct fido_window *window);
+void fido_window_delist(struct fido_window *window);
+void fido_window_abandon(struct fido_window *window);
+unsigned int fido_windows_abandoned(u32 owner);
 void fido_windows_exit(void);
 
 #endif /* FIDO_WINDOW_H */

@@ -76,8 +76,8 @@ static atomic64_t leave_dropped;
 
 /*
  * A frontend cannot grant any foreign page, whoever mapped it; other devices
- * do well with those of netback. A page of fido's whose link is gone looks
- * like one of these. That harms frontends only.
+ * do well with those of netback. A page of fido's is known as long as somebody
+ * holds it, also when its link is gone.
  */
 static bool page_cannot_leave(struct page *page, bool frontend)
 {
