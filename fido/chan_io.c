@@ -432,8 +432,9 @@ static bool root_names(const u32 __peer *list, domid_t domid)
 
 /*
  * Pages of a third domain, which came to us as an address: hand the address
- * on, if the peer has a window onto the owner. The caller is in an RCU read
- * section, which keeps the owner's window.
+ * on, if the peer has a window onto the owner, and the owner vouches that it
+ * shows the same as ours. The caller is in an RCU read section, which keeps the
+ * owner's window.
  */
 static int chan_addr_forward(struct fido_chan *chan, struct page *page,
 			     u32 nr, u32 offset, u64 *addr)
@@ -466,7 +467,7 @@ static int chan_addr_forward(struct fido_chan *chan, struct page *page,
  * @addr: gets the address
  *
  * Own memory gets an own address. Memory of a third domain, received through
- * another channel, gets its owner's address if the peer can read it there.
+ * another channel, gets its owner's address if the peer sees the same there.
  *
  * Context: any; the pages must be held by the caller.
  * Return: 0, or -EFAULT: the peer cannot see what we see, copy it into fresh

@@ -8,6 +8,12 @@
  * The grant references form the tree of include/fido_proto.h. Filling a grant
  * entry is a store, no hypercall.
  *
+ * A peer may hand an address on to another peer of ours, who looks it up in an
+ * export of its own, made at another time. What an older export shows
+ * otherwise, or not at all, is marked in the newer one, and not handed on by
+ * its reader. The other way round there is nothing to mark: what has changed
+ * since an export was made is not sent to its reader, see fido_export_has().
+ *
  * Revoking fails while the peer still maps a page (XSA-396). Such grants, the
  * tree that names them, and all memory that was handed to the peer and not
  * given back go into quarantine, where revoking is tried again.
@@ -53,7 +59,8 @@
  * @quarantine: entry in the list of exports with grants that are in use
  * @warn_at: jiffies when it is time to complain about that; zero: done
  * @held: channels whose memory a peer may still read
- * @live: entry in the list of those that the peers may read
+ * @node: entry in the list of exports that others are compared with
+ * @ends: being revoked: it has only what the peer may still map
  */
 struct fido_export {
 	domid_t owner;
@@ -68,11 +75,12 @@ struct fido_export {
 	struct list_head quarantine;
 	unsigned long warn_at;
 	struct list_head held;
-	struct list_head live;
+	struct list_head node;
+	bool ends;
 };
 
-static DEFINE_MUTEX(live_lock);	/* guards changes of live_list */
-static LIST_HEAD(live_list);	/* what peers may read now; RCU */
+static DEFINE_MUTEX(exports_lock);	/* guards exports_list; one is filled */
+static LIST_HEAD(exports_list);		/* what is filled, until it is freed */
 
 static DEFINE_MUTEX(quarantine_lock);	/* guards quarantine_list */
 static LIST_HEAD(quarantine_list);
@@ -116,6 +124,11 @@ static bool export_wanted(unsigned long pfn)
 	       export_machine_frame(pfn) != INVALID_P2M_ENTRY;
 }
 
+static u32 export_entry_ref(u32 entry)
+{
+	return entry & ~FIDO_REF_NO_FORWARD;
+}
+
 static u32 export_ref(const struct fido_export *export, u64 frame)
 {
 	const u32 *leaf;
@@ -123,7 +136,20 @@ static u32 export_ref(const struct fido_export *export, u64 frame)
 	if (frame >= export->nr_frames)
 		return 0;
 	leaf = export->leaf[frame >> FIDO_LEAF_SHIFT];
-	return leaf ? READ_ONCE(leaf[frame & (FIDO_LEAF_FRAMES - 1)]) : 0;
+	if (!leaf)
+		return 0;
+	return export_entry_ref(READ_ONCE(leaf[frame &
+					       (FIDO_LEAF_FRAMES - 1)]));
+}
+
+/* Is this the memory that was granted? */
+static bool export_shows(const struct fido_export *export, u64 frame,
+			 unsigned long machine_frame)
+{
+	const unsigned long *frames = export->frame[frame >> FIDO_LEAF_SHIFT];
+
+	return !frames ||
+	       frames[frame & (FIDO_LEAF_FRAMES - 1)] == machine_frame;
 }
 
 static u32 export_ref_of(const struct fido_export *export, void *table)
@@ -214,6 +240,45 @@ static void export_no_grants(const struct fido_export *export,
 			 gnttab_max_grant_frames());
 }
 
+/*
+ * Of an export that is being revoked only what is left matters: a peer that
+ * hangs may look there yet.
+ */
+static bool export_agrees(const struct fido_export *export, u64 frame,
+			  unsigned long machine_frame)
+{
+	if (export_ref(export, frame))
+		return export_shows(export, frame, machine_frame);
+	return READ_ONCE(export->ends);
+}
+
+/* Do the readers of all other exports see the same? */
+static bool exports_agree(u64 frame, unsigned long machine_frame)
+{
+	const struct fido_export *export;
+
+	list_for_each_entry(export, &exports_list, node)
+		if (!export_agrees(export, frame, machine_frame))
+			return false;
+	return true;
+}
+
+static void export_grant_frame(struct fido_export *export, u64 frame,
+			       grant_ref_t ref)
+{
+	unsigned long machine_frame = export_machine_frame(frame);
+	unsigned long leaf = frame >> FIDO_LEAF_SHIFT;
+	unsigned int i = frame & (FIDO_LEAF_FRAMES - 1);
+
+	if (export->frame[leaf])
+		export->frame[leaf][i] = machine_frame;
+	gnttab_grant_foreign_access_ref(ref, export->reader, machine_frame,
+					1 /* readonly */);
+	export->leaf[leaf][i] = exports_agree(frame, machine_frame) ?
+				ref : ref | FIDO_REF_NO_FORWARD;
+	export->nr_granted++;
+}
+
 /* Grant the pages of one leaf; @head is a private list of free references. */
 static void export_grant_leaf(struct fido_export *export, unsigned long leaf,
 			      grant_ref_t *head)
@@ -228,19 +293,11 @@ static void export_grant_leaf(struct fido_export *export, unsigned long leaf,
 		ref = gnttab_claim_grant_reference(head);
 		if (ref < 0)
 			return;		/* RAM grew meanwhile: not exported */
-		if (export->frame[leaf])
-			export->frame[leaf][i] =
-				export_machine_frame(first + i);
-		gnttab_grant_foreign_access_ref(ref, export->reader,
-						xen_pv_domain() ?
-						export->frame[leaf][i] :
-						first + i, 1 /* readonly */);
-		export->leaf[leaf][i] = ref;
-		export->nr_granted++;
+		export_grant_frame(export, first + i, ref);
 	}
 }
 
-static int export_grant(struct fido_export *export)
+static int export_grant_all(struct fido_export *export)
 {
 	unsigned long leaf, nr;
 	grant_ref_t head;
@@ -261,6 +318,19 @@ static int export_grant(struct fido_export *export)
 		cond_resched();
 	}
 	return 0;
+}
+
+/* One after the other: of two exports one is the newer one, which compares. */
+static int export_grant(struct fido_export *export)
+{
+	int err;
+
+	mutex_lock(&exports_lock);
+	err = export_grant_all(export);
+	if (!err)
+		list_add(&export->node, &exports_list);
+	mutex_unlock(&exports_lock);
+	return err;
 }
 
 static int export_link_table(struct fido_export *export)
@@ -296,10 +366,10 @@ static unsigned long export_revoke(struct fido_export *export)
 
 	for (leaf = 0; leaf < export->nr_leaves; leaf++) {
 		for (i = 0; export->leaf[leaf] && i < FIDO_LEAF_FRAMES; i++) {
-			ref = export->leaf[leaf][i];
+			ref = export_entry_ref(export->leaf[leaf][i]);
 			if (!ref || !gnttab_try_end_foreign_access(ref))
 				continue;
-			export->leaf[leaf][i] = 0;
+			WRITE_ONCE(export->leaf[leaf][i], 0);
 			export->nr_granted--;
 		}
 		cond_resched();
@@ -335,7 +405,7 @@ static struct fido_export *export_alloc(domid_t owner, domid_t reader)
 	export->nr_leaves = DIV_ROUND_UP_ULL(export->nr_frames,
 					     FIDO_LEAF_FRAMES);
 	INIT_LIST_HEAD(&export->held);
-	INIT_LIST_HEAD(&export->live);
+	INIT_LIST_HEAD(&export->node);
 	export->leaf = vcalloc(export->nr_leaves, sizeof(*export->leaf));
 	export->frame = vcalloc(export->nr_leaves, sizeof(*export->frame));
 	export->root = export_table_page();
@@ -350,29 +420,14 @@ static struct fido_export *export_alloc(domid_t owner, domid_t reader)
 
 static void export_free(struct fido_export *export)
 {
+	mutex_lock(&exports_lock);
+	list_del(&export->node);
+	mutex_unlock(&exports_lock);
 	fido_chans_free(&export->held);
 	export_free_table(export);
 	vfree(export->leaf);
 	vfree(export->frame);
 	kfree(export);
-}
-
-static void export_go_live(struct fido_export *export)
-{
-	mutex_lock(&live_lock);
-	list_add_rcu(&export->live, &live_list);
-	mutex_unlock(&live_lock);
-}
-
-static void export_retire(struct fido_export *export)
-{
-	if (list_empty(&export->live))
-		return;		/* it was never complete */
-	mutex_lock(&live_lock);
-	list_del_rcu(&export->live);
-	mutex_unlock(&live_lock);
-	/* for those who look in fido_export_has() */
-	synchronize_rcu();
 }
 
 /**
@@ -407,7 +462,6 @@ struct fido_export *fido_export_create(domid_t owner, domid_t reader)
 	err = export_link_table(export);
 	if (err)
 		goto err_destroy;
-	export_go_live(export);
 	return export;
 
 err_destroy:
@@ -461,7 +515,7 @@ static void quarantine_work_fn(struct work_struct *work)
  */
 void fido_export_destroy(struct fido_export *export, struct list_head *held)
 {
-	export_retire(export);
+	WRITE_ONCE(export->ends, true);
 	if (held)
 		list_splice_init(held, &export->held);
 	if (export_try_free(export))
@@ -502,7 +556,8 @@ static void quarantine_hand_over(struct fido_export *export,
 	struct page *table = virt_to_page(export->leaf[leaf]);
 
 	get_page(table);
-	gnttab_end_foreign_access(export->leaf[leaf][i], table);
+	gnttab_end_foreign_access(export_entry_ref(export->leaf[leaf][i]),
+				  table);
 }
 
 /*
@@ -604,41 +659,19 @@ domid_t fido_export_domid(const struct fido_export *export)
 /* Is the frame granted, and is it still the memory that was granted? */
 static bool export_has_frame(const struct fido_export *export, u64 frame)
 {
-	const unsigned long *frames;
-
-	if (!export_ref(export, frame))
-		return false;
-	frames = export->frame[frame >> FIDO_LEAF_SHIFT];
-	return !frames || frames[frame & (FIDO_LEAF_FRAMES - 1)] ==
-			  export_machine_frame(frame);
-}
-
-/*
- * Does the peer see what we see in these pages? Not those that were not RAM
- * when the export was made, foreign ones, and those that went through the
- * balloon since: the same guest frame has another machine frame then, and the
- * peer would read the old one.
- */
-static bool export_has(const struct fido_export *export, struct page *page,
-		       unsigned int nr)
-{
-	u64 frame = page_to_pfn(page);
-
-	while (nr--)
-		if (!export_has_frame(export, frame++))
-			return false;
-	return true;
+	return export_ref(export, frame) &&
+	       export_shows(export, frame, export_machine_frame(frame));
 }
 
 /**
- * fido_export_has - do all peers see what we see in these pages?
- * @export: the export to the one who is to get a pointer
+ * fido_export_has - does the peer see what we see in these pages?
+ * @export: export
  * @page: first page
  * @nr: number of consecutive pages
  *
- * The peer may hand the pointer on, and who gets it then reads by an export of
- * its own, made at another time: the pages may have been through the balloon in
- * between, or may not have been there yet.
+ * False for pages that were not RAM when the export was made, for foreign
+ * pages, and for those that went through the balloon since: the same guest
+ * frame has another machine frame then, and the peer would read the old one.
  *
  * Context: any.
  * Return: true if a pointer to the pages may leave.
@@ -646,18 +679,12 @@ static bool export_has(const struct fido_export *export, struct page *page,
 bool fido_export_has(const struct fido_export *export, struct page *page,
 		     unsigned int nr)
 {
-	const struct fido_export *other;
-	bool has = export_has(export, page, nr);
+	u64 frame = page_to_pfn(page);
 
-	rcu_read_lock();
-	list_for_each_entry_rcu(other, &live_list, live) {
-		if (!has)
-			break;
-		if (other != export)
-			has = export_has(other, page, nr);
-	}
-	rcu_read_unlock();
-	return has;
+	while (nr--)
+		if (!export_has_frame(export, frame++))
+			return false;
+	return true;
 }
 
 /* More pages than this in a row that are not exported: give up. */

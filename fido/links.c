@@ -92,12 +92,13 @@ const struct fido_window *fido_window_of(domid_t owner)
 }
 
 /**
- * fido_window_of_page - the window that shows a page
+ * fido_window_of_page - the window by which a page is named to others
  * @page: any page
  * @frame: gets the owner's frame number
  *
  * Context: RCU read section, which keeps the window.
- * Return: the window, or NULL.
+ * Return: the window, or NULL: no link shows the page, or others may see
+ * something else there.
  */
 const struct fido_window *fido_window_of_page(const struct page *page,
 					      u64 *frame)

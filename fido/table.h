@@ -15,7 +15,8 @@
  * struct fido_table - private copy of the owner's grant references
  * @owner: whose they are
  * @nr_leaves: leaf tables
- * @leaf: by frame >> FIDO_LEAF_SHIFT; NULL where nothing is exported
+ * @leaf: by frame >> FIDO_LEAF_SHIFT; NULL where nothing is exported. Entries
+ *	are as the owner wrote them, marks included.
  * @mid: scratch: the middle page that is being read
  * @nr_refs: entries that are not zero
  * @max_refs: limit for them

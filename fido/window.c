@@ -9,8 +9,8 @@
  * had a gap. Nothing relies on it, but runs get long.
  *
  * A page may be unmapped only when nobody holds a reference but the window
- * itself. A window that cannot be unmapped as a whole shrinks step by step. Until
- * the last page is gone, whoever holds one can find out whose it is.
+ * itself. A window that cannot be unmapped as a whole shrinks step by step.
+ * Until the last page is gone, whoever holds one can find out whose it is.
  */
 #include <linux/bsearch.h>
 #include <linux/mm.h>
@@ -205,6 +205,18 @@ static void window_sort(struct page **page, unsigned long nr)
 		}
 }
 
+static int window_alloc_arrays(struct fido_window *window, unsigned long nr)
+{
+	window->page = vcalloc(nr, sizeof(*window->page));
+	window->frame = vcalloc(nr, sizeof(*window->frame));
+	window->handle = vcalloc(nr, sizeof(*window->handle));
+	window->kept = vcalloc(BITS_TO_LONGS(nr), sizeof(*window->kept));
+	window->no_forward = vcalloc(BITS_TO_LONGS(nr),
+				     sizeof(*window->no_forward));
+	return window->page && window->frame && window->handle &&
+	       window->kept && window->no_forward ? 0 : -ENOMEM;
+}
+
 static int window_alloc_pages(struct fido_window *window, unsigned long nr)
 {
 	unsigned long i;
@@ -213,12 +225,9 @@ static int window_alloc_pages(struct fido_window *window, unsigned long nr)
 	/* the table itself is exported, at least */
 	if (!nr)
 		return -EPROTO;
-	window->page = vcalloc(nr, sizeof(*window->page));
-	window->frame = vcalloc(nr, sizeof(*window->frame));
-	window->handle = vcalloc(nr, sizeof(*window->handle));
-	window->kept = vcalloc(BITS_TO_LONGS(nr), sizeof(*window->kept));
-	if (!window->page || !window->frame || !window->handle || !window->kept)
-		return -ENOMEM;
+	err = window_alloc_arrays(window, nr);
+	if (err)
+		return err;
 	err = gnttab_alloc_pages(nr, window->page);
 	if (err)
 		return err;
@@ -269,10 +278,21 @@ static int window_flush_map(struct fido_window *window,
 	return err;
 }
 
+static void window_map_frame(struct fido_window *window, u64 frame, u32 entry,
+			     unsigned long index, struct window_batch *batch)
+{
+	window->frame[index] = frame;
+	if (entry & FIDO_REF_NO_FORWARD)
+		__set_bit(index, window->no_forward);
+	batch_add_map(batch, window->page[index], index,
+		      entry & ~FIDO_REF_NO_FORWARD, window->owner);
+}
+
 static int window_map_leaf(struct fido_window *window, unsigned long leaf,
 			   const u32 *refs, unsigned long *index,
 			   struct window_batch *batch)
 {
+	u64 first = (u64)leaf << FIDO_LEAF_SHIFT;
 	unsigned int i;
 	int err = 0;
 
@@ -283,10 +303,7 @@ static int window_map_leaf(struct fido_window *window, unsigned long leaf,
 	for (i = 0; !err && i < FIDO_LEAF_FRAMES; i++) {
 		if (!refs[i])
 			continue;
-		window->frame[*index] = ((u64)leaf << FIDO_LEAF_SHIFT) + i;
-		batch_add_map(batch, window->page[*index], *index, refs[i],
-			      window->owner);
-		(*index)++;
+		window_map_frame(window, first + i, refs[i], (*index)++, batch);
 		if (batch->nr == MAP_BATCH)
 			err = window_flush_map(window, batch);
 	}
@@ -397,6 +414,7 @@ static void window_free(struct fido_window *window)
 	vfree(window->frame);
 	vfree(window->handle);
 	vfree(window->kept);
+	vfree(window->no_forward);
 	kfree(window);
 }
 
@@ -553,19 +571,21 @@ unsigned long fido_window_index(const struct fido_window *window,
 }
 
 /**
- * fido_window_frame - is it a page of this window?
+ * fido_window_frame - how is a page of a window named to others?
  * @window: window
  * @page: any page
  * @frame: gets the owner's frame number
  *
- * Return: true if it is.
+ * Context: any.
+ * Return: true if it has a name; false if it is no page of this window, or if
+ * the owner's other readers may see something else there.
  */
 bool fido_window_frame(const struct fido_window *window,
 		       const struct page *page, u64 *frame)
 {
 	unsigned long index = fido_window_index(window, page);
 
-	if (index == window->nr)
+	if (index == window->nr || test_bit(index, window->no_forward))
 		return false;
 	*frame = window->frame[index];
 	return true;

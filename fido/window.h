@@ -25,6 +25,8 @@ struct page;
  * @frame: the owner's frame numbers, ascending too
  * @handle: grant handles, INVALID_GRANT_HANDLE where there is none
  * @kept: one bit for each page that was not given back yet
+ * @no_forward: one bit for each page that the owner's other readers may see
+ *	otherwise
  * @root_page: the owner's root page, mapped on its own
  * @root_handle: its handle
  * @node: entry in the list of all windows; read under RCU
@@ -39,6 +41,7 @@ struct fido_window {
 	u64 *frame;
 	grant_handle_t *handle;
 	unsigned long *kept;
+	unsigned long *no_forward;
 	struct page *root_page;
 	grant_handle_t root_handle;
 	struct list_head node;

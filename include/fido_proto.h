@@ -228,7 +228,12 @@ struct fido_seg {
  * tree of pages. Entry i of leaf l of middle page m belongs to guest frame
  * (m * 1024 + l) * 1024 + i. Zero means: not exported (grant reference 0 is
  * reserved by Xen). Root, middle and leaf pages are granted like the rest.
+ *
+ * FIDO_REF_NO_FORWARD in an entry of a leaf says that other readers of the
+ * owner see something else in this frame, or nothing: its memory has changed
+ * between one table and the other. Addresses in the frame are not forwarded.
  */
+#define FIDO_REF_NO_FORWARD	0x80000000u
 #define FIDO_REFS_PER_PAGE	1024
 #define FIDO_ROOT_MIDS		256	/* 1 TiB of guest-physical space */
 
