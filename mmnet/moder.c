@@ -233,17 +233,16 @@ static void moder_judge(struct mmnet_queue *q, u64 now)
 		m->acks = 0;
 	m->acks = min(m->acks + rx.acks, LAZY_ACKS);
 	lazy = m->acks == LAZY_ACKS && fido_rx_is_looked_at(q->chan);
-	if (m->rest == MMNET_REST_LAZY) {
+	if (m->rest == MMNET_REST_LAZY)
 		moder_judge_lazy(m, now, lazy, rx.msgs);
-	} else if (lazy && rx.msgs) {
+	else if (lazy && rx.msgs)
 		moder_begin_lazy(m);
-	} else if (m->rest == MMNET_REST_BULK) {
+	else if (m->rest == MMNET_REST_BULK)
 		moder_judge_bulk(m, now, rx.msgs);
-	} else if (paused || !moder_is_heavy(&rx, &tx)) {
+	else if (paused || !moder_is_heavy(&rx, &tx))
 		moder_begin_trial(m, now);
-	} else {
+	else
 		moder_judge_next(m, now, rx.msgs);
-	}
 }
 
 /* Have the poll called in time. */
