@@ -2,7 +2,8 @@
 /*
  * debugfs: what the core has and does.
  *
- *   fido/quarantine          grants that a peer did not let us revoke
+ *   fido/quarantine          grants that a peer did not let us revoke, and
+ *                            windows without a link that somebody holds
  *   fido/<link>/link         state of a link
  *   fido/<link>/<service>    state of a service, its generations, its rings
  *
@@ -20,7 +21,7 @@
 #include "window.h"
 
 /* First line of each file: bump it when the format changes. */
-#define FORMAT_LINE	"v: 1\n"
+#define FORMAT_LINE	"v: 2\n"
 
 static struct dentry *debugfs_root;
 
@@ -28,6 +29,8 @@ static int quarantine_show(struct seq_file *m, void *unused)
 {
 	seq_puts(m, FORMAT_LINE);
 	seq_printf(m, "grants: %lu\n", fido_quarantine_grants());
+	seq_printf(m, "windows: %u\n",
+		   fido_windows_abandoned(FIDO_NO_DOMAIN));
 	return 0;
 }
 DEFINE_SHOW_ATTRIBUTE(quarantine);

@@ -2,7 +2,8 @@
 /*
  * Memory that outlives its channel: what we offered and the peer may still
  * read (held), and what the peer offered and we may still read (drain). Each
- * side tells the other in @drained_gen of the service table.
+ * side tells the other in @drained_gen of the service table. And what outlives
+ * its link: exports in quarantine, and abandoned windows.
  */
 #include <linux/list.h>
 #include <linux/mutex.h>
@@ -14,6 +15,10 @@
 
 /* How many retired sets of a service may wait for a peer that reads on? */
 #define MAX_HELD	4
+
+/* What may be left of earlier links with a peer, when one is to start? */
+#define MAX_QUARANTINED	2	/* exports to it */
+#define MAX_ABANDONED	2	/* windows onto it */
 
 /**
  * fido_link_next_gen - a fresh generation
@@ -201,4 +206,24 @@ void fido_link_end_drains(struct fido_link *link)
 		link->slot[sid].drain = NULL;
 	}
 	mutex_unlock(&link->held_lock);
+}
+
+/**
+ * fido_link_waits_for - what keeps a link from starting over?
+ * @link: link that is down
+ *
+ * A peer that lets nothing go must not get all our grants. Nor may what our
+ * own processes do not let go of become more with each time that the peer
+ * starts over.
+ *
+ * Context: process, sleeps.
+ * Return: what is waited for, for people; NULL if it may start.
+ */
+const char *fido_link_waits_for(const struct fido_link *link)
+{
+	if (fido_quarantine_of(link->peer) >= MAX_QUARANTINED)
+		return "the peer still maps memory of earlier links: waiting until it lets go";
+	if (fido_windows_abandoned(link->peer) >= MAX_ABANDONED)
+		return "processes here hold memory of earlier links: waiting until they let go";
+	return NULL;
 }

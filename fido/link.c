@@ -28,12 +28,7 @@
 #define MAX_PAUSE		1000
 #define MAX_FAILURES		5
 #define RETRY_SECS		2	/* between them */
-#define MAX_QUARANTINED		2	/* exports for one peer */
-#define CLOSE_SECS		10	/* for the peer to close its side, and
-					 * for processes here to let go of its
-					 * memory
-					 */
-#define MAX_ABANDONED		2	/* windows onto one peer that some hold */
+#define CLOSE_SECS		10	/* for the peer, and for readers here */
 
 /**
  * fido_link_state_str - name of a state
@@ -248,9 +243,6 @@ static int link_export(struct fido_link *link)
 
 	if (xenbus_scanf(XBT_NIL, "domid", "", "%u", &self) != 1)
 		return -ENODEV;
-	/* a peer that lets nothing go must not get all our grants */
-	if (fido_quarantine_of(link->peer) >= MAX_QUARANTINED)
-		return -EBUSY;
 	export = fido_export_create(self, link->peer);
 	if (IS_ERR(export))
 		return PTR_ERR(export);
@@ -347,10 +339,18 @@ static void link_fail(struct fido_link *link, int err, const char *doing)
 	link_close(link);
 }
 
-/* Has a step failed a moment ago? Then not yet again. */
-static bool link_must_wait(const struct fido_link *link)
+/*
+ * Not yet again, if a step has failed a moment ago, or if too much is left of
+ * earlier times. Of the latter somebody should know, as it can last.
+ */
+static bool link_must_wait(struct fido_link *link)
 {
-	return link->retry_at && time_before(jiffies, link->retry_at);
+	const char *why = fido_link_waits_for(link);
+
+	if (why && why != link->waits_for)
+		xenbus_dev_error(link->xbdev, -EBUSY, "%s", why);
+	link->waits_for = why;
+	return why || (link->retry_at && time_before(jiffies, link->retry_at));
 }
 
 /* Frontend: the backend waits for us. */
@@ -465,12 +465,11 @@ static void link_revoke(struct fido_link *link)
  * A process here may hold the peer's memory for as long as it likes, an unread
  * datagram is enough. That must not keep the link from coming back for all
  * others: the window shrinks on its own then. The peer keeps what is mapped
- * out of use meanwhile. Not any number of times, as it is a peer's doing, too.
+ * out of use meanwhile.
  */
 static bool link_abandon(struct fido_link *link)
 {
-	if (time_before(jiffies, link->close_deadline) ||
-	    fido_windows_abandoned(link->peer) >= MAX_ABANDONED)
+	if (time_before(jiffies, link->close_deadline))
 		return false;
 	dev_warn(&link->xbdev->dev,
 		 "processes still hold memory of domain %u: it stays mapped until they let go\n",
@@ -508,7 +507,7 @@ static void frontend_restart(struct fido_link *link)
 {
 	if (link->state == FIDO_LINK_UP)
 		link_close(link);	/* the backend has started over */
-	if (READ_ONCE(link->broken) || link_must_wait(link))
+	if (READ_ONCE(link->broken) || link->must_wait)
 		return;
 	if (link->state == FIDO_LINK_CLOSED && !link->export)
 		link_change_state(link, FIDO_LINK_INIT);
@@ -547,7 +546,7 @@ static void frontend_step(struct fido_link *link, enum xenbus_state backend)
 static void backend_restart(struct fido_link *link)
 {
 	if (link->state != FIDO_LINK_CLOSED || link->export ||
-	    READ_ONCE(link->broken) || link_must_wait(link) ||
+	    READ_ONCE(link->broken) || link->must_wait ||
 	    !xenbus_read_unsigned(link->xbdev->nodename, "online", 1))
 		return;
 	link_change_state(link, FIDO_LINK_INIT);
@@ -560,7 +559,7 @@ static void backend_step(struct fido_link *link, enum xenbus_state frontend)
 	case XenbusStateInitialised:
 		if (link->state == FIDO_LINK_UP)
 			link_close(link);	/* we missed its Closing */
-		else if (link->state == FIDO_LINK_INIT)
+		else if (link->state == FIDO_LINK_INIT && !link->must_wait)
 			link_connect_backend(link);
 		break;
 	case XenbusStateConnected:
@@ -604,6 +603,12 @@ static void link_work_again(struct fido_link *link)
 			   msecs_to_jiffies(link->pause));
 }
 
+static bool link_may_start(const struct fido_link *link)
+{
+	return !READ_ONCE(link->broken) && (link->state == FIDO_LINK_INIT ||
+					    link->state == FIDO_LINK_CLOSED);
+}
+
 static void link_work_fn(struct work_struct *work)
 {
 	struct fido_link *link = container_of(to_delayed_work(work),
@@ -618,6 +623,8 @@ static void link_work_fn(struct work_struct *work)
 	if (READ_ONCE(link->broken))
 		link_close(link);
 	again = link_step_down(link, peer);
+	link->must_wait = link_may_start(link) && link_must_wait(link);
+	again |= link->must_wait;
 	if (link->is_frontend)
 		frontend_step(link, peer);
 	else
@@ -631,7 +638,6 @@ static void link_work_fn(struct work_struct *work)
 		again |= fido_link_step_held(link);
 		again |= fido_services_step(link);
 	}
-	again |= link->state == FIDO_LINK_CLOSED && link_must_wait(link);
 	link_ack_event(link);
 	if (again)
 		link_work_again(link);

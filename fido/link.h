@@ -28,7 +28,8 @@ struct fido_window;
  * @FIDO_LINK_OFFERED: an export; as a backend, a window, too. Waits for the
  *	peer to connect
  * @FIDO_LINK_UP: export, window, services
- * @FIDO_LINK_CLOSING: services are down; a window that others still use
+ * @FIDO_LINK_CLOSING: services are down; a window that others still use, for
+ *	some seconds at most
  * @FIDO_LINK_CLOSED: no window; an export until the peer has closed, too
  */
 enum fido_link_state {
@@ -80,6 +81,8 @@ struct fido_link_slot {
  * @close_deadline: jiffies until which the peer may take to close
  * @failures: steps that failed since the link was up
  * @retry_at: jiffies before which a failed step is not tried again; zero: none
+ * @waits_for: what is left of earlier times and has to go first, as was told
+ * @must_wait: the link does not start over in this run of @work
  * @peer_state: the peer's xenbus state, as the latest watch told
  * @progress: something has changed in this run of @work
  * @pause: milliseconds until @work looks again, while it waits for something
@@ -114,6 +117,8 @@ struct fido_link {
 	unsigned long close_deadline;
 	unsigned int failures;
 	unsigned long retry_at;
+	const char *waits_for;
+	bool must_wait;
 	enum xenbus_state peer_state;
 	bool progress;
 	unsigned int pause;
@@ -140,6 +145,7 @@ void fido_link_drain(struct fido_link *link, unsigned int sid, u32 gen);
 void fido_link_undrain(struct fido_link *link, unsigned int sid, u32 gen);
 bool fido_link_step_held(struct fido_link *link);
 void fido_link_end_drains(struct fido_link *link);
+const char *fido_link_waits_for(const struct fido_link *link);
 
 /* links.c */
 int fido_link_enlist(struct fido_link *link);

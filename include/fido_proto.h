@@ -126,8 +126,9 @@
  *                                       the backend: InitWait, if it goes on
  *
  * "unmaps" is complete when the last user (an skb, a bio) of a mapped page is
- * gone; a driver that is unloaded says Closed before. A page whose grant
- * cannot be revoked stays in quarantine, and the revocation is tried again. A
+ * gone; a driver that is unloaded, or has waited for a time limit, says Closed
+ * before. A page whose grant cannot be revoked stays in quarantine, and the
+ * revocation is tried again. A
  * side whose peer has vanished, or does not reach Closed within a time limit,
  * goes on without it. A frontend in Closed offers its memory again when it
  * sees the backend in InitWait. A side that failed, or saw the protocol
