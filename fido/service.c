@@ -132,6 +132,16 @@ void fido_error(struct fido_device *fdev, int err, const char *fmt, ...)
 }
 EXPORT_SYMBOL_GPL(fido_error);
 
+/* What was told is over. */
+static void service_clear_error(const struct fido_service *service)
+{
+	char path[128];
+
+	service_path(service, path, sizeof(path));
+	if (xenbus_exists(XBT_NIL, path, FIDO_XS_SERVICE_ERROR))
+		xenbus_rm(XBT_NIL, path, FIDO_XS_SERVICE_ERROR);
+}
+
 static void service_report_state(struct fido_service *service)
 {
 	trace_fido_service(service->link, service->sid,
@@ -195,6 +205,23 @@ static void service_write_echo(struct fido_service *service, u32 gen)
 	service->peer_gen = gen;
 	/* pairs with the peer's acquire of peer_gen */
 	virt_store_release(&service_mine(service)->peer_gen, gen);
+}
+
+/*
+ * What is kept for a peer that reads on is bounded, and can last: somebody
+ * there does not empty a socket, say. Then those who wait have to know.
+ */
+static bool service_may_offer(struct fido_service *service)
+{
+	bool wait = !fido_link_may_hold(service->link, service->sid);
+
+	if (wait && !service->waits)
+		fido_error(service->fdev, -EBUSY,
+			   "the peer still holds what earlier lives of this service sent: waiting until it lets go");
+	else if (!wait && service->waits)
+		service_clear_error(service);
+	service->waits = wait;
+	return !wait;
 }
 
 /* Returns false if it has to be tried again later. */
@@ -357,7 +384,7 @@ static bool service_step(struct fido_service *service)
 		service_retire(service);
 		return false;
 	}
-	if (!service->chans && fido_link_may_hold(service->link, service->sid) &&
+	if (!service->chans && service_may_offer(service) &&
 	    !service_offer(service))
 		return true;
 	if (!service->chans || !view.gen)
