@@ -4,7 +4,9 @@
  * becomes of windows that only wait for the last users of their pages.
  */
 #include <linux/delay.h>
+#include <linux/jiffies.h>
 #include <linux/list.h>
+#include <linux/minmax.h>
 #include <linux/mutex.h>
 #include <linux/rculist.h>
 #include <linux/workqueue.h>
@@ -13,15 +15,17 @@
 #include "log.h"
 #include "window.h"
 
-#define ABANDONED_PERIOD	(HZ / 10)
+#define MIN_PERIOD		(HZ / 10)
+#define MAX_PERIOD		HZ	/* some read on for days */
 #define EXIT_TRIES		100
 #define EXIT_TRY_MSECS		100
 
 static DEFINE_MUTEX(windows_lock);	/* guards changes of windows_list */
 static LIST_HEAD(windows_list);		/* all that are complete; RCU */
 
-static DEFINE_MUTEX(abandoned_lock);	/* guards abandoned_list */
+static DEFINE_MUTEX(abandoned_lock);	/* guards what follows */
 static LIST_HEAD(abandoned_list);
+static unsigned long abandoned_period;	/* of looking, in jiffies */
 
 static void abandoned_work_fn(struct work_struct *work);
 static DECLARE_DELAYED_WORK(abandoned_work, abandoned_work_fn);
@@ -93,8 +97,10 @@ static void abandoned_work_fn(struct work_struct *work)
 		if (fido_window_shrink(window))
 			list_add(&window->abandoned, &abandoned_list);
 	}
+	abandoned_period = min_t(unsigned long, 2 * abandoned_period,
+				 MAX_PERIOD);
 	if (!list_empty(&abandoned_list))
-		schedule_delayed_work(&abandoned_work, ABANDONED_PERIOD);
+		schedule_delayed_work(&abandoned_work, abandoned_period);
 	mutex_unlock(&abandoned_lock);
 }
 
@@ -108,7 +114,8 @@ void fido_window_abandon(struct fido_window *window)
 {
 	mutex_lock(&abandoned_lock);
 	list_add(&window->abandoned, &abandoned_list);
-	schedule_delayed_work(&abandoned_work, ABANDONED_PERIOD);
+	abandoned_period = MIN_PERIOD;
+	schedule_delayed_work(&abandoned_work, abandoned_period);
 	mutex_unlock(&abandoned_lock);
 }
 
