@@ -55,6 +55,8 @@ static int link_show(struct seq_file *m, void *unused)
 	window = rcu_dereference(link->window);
 	seq_printf(m, "pages mapped: %lu\n",
 		   window ? fido_window_pages(window) : 0);
+	seq_printf(m, "pages not forwarded: %lu\n",
+		   window ? fido_window_unforwarded(window) : 0);
 	rcu_read_unlock();
 
 	mutex_lock(&link->held_lock);

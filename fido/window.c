@@ -548,6 +548,17 @@ unsigned long fido_window_pages(const struct fido_window *window)
 }
 
 /**
+ * fido_window_unforwarded - how much of it has no name for others?
+ * @window: window
+ *
+ * Return: number of pages.
+ */
+unsigned long fido_window_unforwarded(const struct fido_window *window)
+{
+	return bitmap_weight(window->no_forward, window->nr);
+}
+
+/**
  * fido_window_index - where is a page in a window?
  * @window: window
  * @page: any page

@@ -57,6 +57,7 @@ const struct fido_root __peer *
 fido_window_root(const struct fido_window *window);
 const struct fido_map *fido_window_map(const struct fido_window *window);
 unsigned long fido_window_pages(const struct fido_window *window);
+unsigned long fido_window_unforwarded(const struct fido_window *window);
 unsigned long fido_window_index(const struct fido_window *window,
 				const struct page *page);
 bool fido_window_frame(const struct fido_window *window,
