@@ -1,44 +1,104 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
-# DESCRIPTION: a process that holds memory of a peer does not keep the link from coming back, and reads it as it was in the end
-# TIMEOUT: 240
+# DESCRIPTION: processes that hold memory of a peer do not keep the link from coming back, and read it as it was; what waits for them is bounded and told
+# TIMEOUT: 420
 # shellcheck disable=SC1091
 . "$LAB_DIR/cases/mmnet-lib.sh"
 
 LENGTH=30000
 COUNT=20
 
-run() {
-	local receiver
-	network_up
-	network_mtu 65535
-	helper a datagrams.py
-	helper b datagrams.py
-	in_vm b 'rm -f /tmp/go'
-	in_vm_bg b "python3 /tmp/datagrams.py recv 7007 $((120 * SLOW)) $COUNT $LENGTH hold=/tmp/go > /tmp/datagrams.log"
-	receiver=$BG
-	wait_for 20 in_vm b 'grep -q listening /tmp/datagrams.log'
-	in_vm a "python3 /tmp/datagrams.py send ${ADDRESS4[b]} 7007 $COUNT $LENGTH sndbuf=65536"
-	wait_for 10 in_vm b "test \$(ethtool -S mmnet0 | awk '/q0_rx_pinned:/ { print \$2 }') -ge $COUNT"
+READERS=()
 
-	# all of a's side goes and comes back, while b's process holds the frames; ten seconds are what b waits for it
+# Windows onto a that only wait for their last readers, in b
+windows_left() {
+	in_vm b 'awk "/^windows/ { print \$2 }" /sys/kernel/debug/fido/quarantine'
+}
+
+has_windows() {
+	[ "$(windows_left)" = "$1" ]
+}
+
+has_pinned() {
+	[ "$(counter b rx_pinned)" -ge $COUNT ]
+}
+
+# hold PORT: a process in b has frames of a, and reads nothing before /tmp/go is there
+hold() {
+	network_mtu 65535
+	in_vm_bg b "python3 /tmp/datagrams.py recv $1 $((120 * SLOW)) $COUNT $LENGTH hold=/tmp/go > /tmp/datagrams.$1"
+	READERS+=("$BG")
+	wait_for 20 in_vm b "grep -q listening /tmp/datagrams.$1"
+	in_vm a "python3 /tmp/datagrams.py send ${ADDRESS4[b]} $1 $COUNT $LENGTH sndbuf=65536"
+	wait_for 20 has_pinned
+}
+
+# All of a's side goes and comes back. What b still maps of it stays as it is.
+reload_a() {
 	in_vm a 'rmmod mmnet fido'
 	in_vm a 'modprobe -a fido mmnet'
 	wait_for 30 in_vm a 'test -e /sys/class/net/mmnet0'
 	network_configure a
-	wait_for 60 has_carrier a
-	wait_for 60 has_carrier b
+}
+
+is_back() {
+	local vm
+	for vm in a b; do
+		wait_for 60 has_carrier $vm
+	done
 	wait_for 30 network_reaches a
+	transfer a "${ADDRESS4[b]}" 7018
+	transfer b "${ADDRESS4[a]}" 7018
+}
+
+# b says why the link does not come, where people look for it
+is_told() {
+	in_dom0 'fidoctl link show a b' | grep -q 'waiting until they let go'
+}
+
+# has_read PORT: each byte as it was sent, before a was reloaded
+has_read() {
+	assert_match "$(in_vm b "cat /tmp/datagrams.$1")" "received $COUNT$" "datagrams at port $1"
+}
+
+run() {
+	local vm reader
+	network_up
+	in_vm b 'rm -f /tmp/go'
+	for vm in a b; do
+		helper $vm datagrams.py
+		make_file $vm $((4 << 20))
+	done
+	wait_for 30 has_windows 0
+
+	hold 7016
+	reload_a
+	is_back
+	assert_eq "$(windows_left)" 1 "windows that are held"
 	assert_match "$(in_vm b 'dmesg | grep "still hold memory" | tail -n 1')" "stays mapped until they let go" "b's log"
-	make_file a $((4 << 20))
-	transfer a "${ADDRESS4[b]}" 7008
+
+	# once more, and it is enough
+	hold 7017
+	reload_a
+	wait_for 60 has_windows 2
+	wait_for 30 is_told
+	expect_failure quiet_output has_carrier a
 
 	in_vm b 'touch /tmp/go'
-	wait "$receiver"
-	assert_match "$(in_vm b 'cat /tmp/datagrams.log')" "received $COUNT$" "datagrams"
-	wait_for 30 nothing_held b
+	for reader in "${READERS[@]}"; do
+		wait "$reader"
+	done
+	has_read 7016
+	has_read 7017
+	wait_for 30 has_windows 0
+	is_back
+	for vm in a b; do
+		wait_for 30 nothing_held $vm
+		assert_eq "$(quarantined $vm)" 0 "grants of $vm in quarantine"
+	done
 }
 
 cleanup() {
 	in_vm b 'touch /tmp/go; true'
+	load_modules a b
 }

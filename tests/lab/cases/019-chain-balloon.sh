@@ -1,0 +1,104 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0
+# DESCRIPTION: a chain of three VMs; the first one's memory changes between its two links: what is handed on is right, and no link is broken
+# TIMEOUT: 900
+# shellcheck disable=SC1091
+. "$LAB_DIR/cases/mmnet-lib.sh"
+
+SIZE=$((16 << 20))
+TAKEN=64	# MiB
+PAGES=$((TAKEN << 8))
+
+requires() {
+	[ "$GUEST" = pv ] || skip "a PVH guest does not see that its memory was exchanged"
+	need_module fido mmnet
+	need_tool fidoctl
+}
+
+# balloon TARGET CURRENT: conditions for both numbers, in KiB, as the balloon driver of a has them
+balloon() {
+	in_vm a "cd /sys/devices/system/xen_memory/xen_memory0
+		[ \$(cat target_kb) $1 ] && [ \$(cat info/current_kb) $2 ]"
+}
+
+balloon_down() {
+	local target=$((VM_MEM - TAKEN))
+	in_dom0 "xl mem-set a $target"
+	wait_for 120 balloon "-le $((target << 10))" "-le $((target << 10))"
+}
+
+# balloon_up FORMER: as much as there was. What others map of the memory that went still counts as a's, so a may have more.
+balloon_up() {
+	in_dom0 "xl mem-set a $VM_MEM; xl mem-max a $((VM_MEM + 2 * TAKEN))"
+	wait_for 180 balloon "-gt $(((VM_MEM - TAKEN) << 10))" "-ge $(($1 - 1024))"
+}
+
+# Pages of a that b must not hand on
+marked() {
+	in_vm b "awk -F': ' '/^pages not forwarded/ { print \$2 }' /sys/kernel/debug/fido/fido-$(vm_domid a)/link"
+}
+
+links_broken() {
+	local vm
+	for vm in a b c; do
+		in_vm $vm "grep -h ^broken /sys/kernel/debug/fido/fido-*/link | grep -v ': no$' || true"
+	done
+}
+
+bounced() {
+	in_vm b "ethtool -S $(mmnet_of b c)" | sed -n 's/^ *q[0-9]*_\(.*\): /\1 /p' | counter_sum tx_bounced
+}
+
+# chain WHAT: streams from a to c and back, by way of b
+chain() {
+	local what=$1 round
+	net_up a b 10.71.0 --mtu 1500
+	net_up b c 10.72.0 --mtu 1500
+	in_vm b 'sysctl -qw net.ipv4.ip_forward=1'
+	in_vm a 'ip route replace 10.72.0.0/24 via 10.71.0.2'
+	in_vm c 'ip route replace 10.71.0.0/24 via 10.72.0.1'
+	wait_for 30 in_vm a 'ping -q -c 1 -W 2 10.72.0.2'
+	for round in 1 2; do
+		make_file a $SIZE
+		send_file a c 10.72.0.2 704$round
+		send_file c a 10.71.0.1 705$round
+	done
+	diag "$what: $(marked) pages of a that b must not hand on; it copied $(bounced) frames"
+	assert_eq "$(links_broken)" "" "links that are broken"
+}
+
+run() {
+	local former
+	no_links
+	vm_create c
+	load_modules a b c
+	make_file c $SIZE
+	former=$(in_vm a 'cat /sys/devices/system/xen_memory/xen_memory0/info/current_kb')
+
+	# c has not seen at all what b sees
+	balloon_down
+	link_add a c
+	balloon_up "$former"
+	chain "new memory"
+	assert_ge "$(marked)" $((PAGES / 2)) "pages of a that b must not hand on"
+	no_links
+
+	# both see the same, but for what the balloon was late with
+	link_add a c
+	chain "the same memory"
+	assert_le "$(marked)" 512 "pages of a that b must not hand on"
+
+	# c sees what was there before
+	in_dom0 'fidoctl link remove a b; fidoctl link remove b c'
+	balloon_down
+	balloon_up "$former"
+	chain "other memory"
+	assert_ge "$(marked)" $((PAGES / 2)) "pages of a that b must not hand on"
+}
+
+cleanup() {
+	in_vm b 'sysctl -qw net.ipv4.ip_forward=0'
+	no_links
+	vm_kill c 2> /dev/null || true
+	in_dom0 "xl mem-set a $VM_MEM"
+}
