@@ -1,5 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
+# LONG: not run yet
 # DESCRIPTION: a chain of three VMs; the first one's memory changes between its two links: what is handed on is right, and no link is broken
 # TIMEOUT: 900
 # shellcheck disable=SC1091

@@ -26,7 +26,7 @@ has_no_carrier() {
 # network_mtu BYTES: of both ends
 network_mtu() {
 	local vm
-	for vm in a b; do
+	for vm in "${!PEER[@]}"; do
 		in_vm "$vm" "ip link set mmnet0 mtu $1"
 	done
 }
@@ -104,7 +104,7 @@ assert_no_copies() {
 
 assert_no_drops() {
 	local vm
-	for vm in a b; do
+	for vm in "${!PEER[@]}"; do
 		assert_eq "$(counters "$vm" | awk '/_drop_/ && !/_closed/ { n += $2 } END { print n + 0 }')" 0 "frames dropped in $vm"
 	done
 }
@@ -225,8 +225,8 @@ stream_stop() {
 # What is left when a case fails half-way.
 streams_kill() {
 	local vm
-	for vm in a b; do
-		in_vm $vm 'touch /tmp/stop.{7020..7029}; pkill socat; true'
+	for vm in "${!PEER[@]}"; do
+		in_vm "$vm" 'touch /tmp/stop.{7020..7029}; pkill socat; true'
 	done
 }
 
