@@ -60,7 +60,7 @@ static const struct command commands[] = {
 	{ "net", "add", cmd_net_add, 2, 2,
 	  OPT_WAIT | OPT_JSON | OPT_MAC | OPT_MTU | OPT_QUEUES,
 	  "A B [--mac-a MAC] [--mac-b MAC] [--mtu N] [--queues N] [--wait SECONDS] [--json]",
-	  "a network interface in each VM (and a link, if there is none), with as many queues as both have vCPUs unless --queues says otherwise" },
+	  "a network interface in each VM, a queue for each vCPU that both have (and a link)" },
 	{ "net", "remove", cmd_net_remove, 2, 2, 0, "A B",
 	  "takes the interfaces away, the link stays" },
 	{ "net", "list", cmd_net_list, 0, 1, OPT_JSON, "[VM] [--json]",
