@@ -220,22 +220,40 @@ static void ethtool_get_ringparam(struct net_device *dev,
 				  struct kernel_ethtool_ringparam *kernel_ring,
 				  struct netlink_ext_ack *extack)
 {
+	const struct mmnet *mm = netdev_priv(dev);
+
 	ring->rx_max_pending = MMNET_NR_SLOTS;
 	ring->tx_max_pending = MMNET_NR_SLOTS;
 	ring->rx_pending = MMNET_NR_SLOTS;
-	ring->tx_pending = MMNET_NR_SLOTS;
+	ring->tx_pending = MMNET_NR_SLOTS - mm->queue[0].tx_spare;
 }
 
+/*
+ * The rings have the size that the protocol says. Of the one that we fill we
+ * can leave a part empty, which shortens the queue of those who wait for the
+ * peer. How much of the other one is in use is up to the peer.
+ */
 static int ethtool_set_ringparam(struct net_device *dev,
 				 struct ethtool_ringparam *ring,
 				 struct kernel_ethtool_ringparam *kernel_ring,
 				 struct netlink_ext_ack *extack)
 {
-	if (ring->rx_pending == MMNET_NR_SLOTS &&
-	    ring->tx_pending == MMNET_NR_SLOTS)
-		return 0;
-	NL_SET_ERR_MSG(extack, "the size of the rings is part of the protocol");
-	return -EINVAL;
+	struct mmnet *mm = netdev_priv(dev);
+	unsigned int i;
+
+	if (ring->rx_pending != MMNET_NR_SLOTS) {
+		NL_SET_ERR_MSG(extack,
+			       "the size of the rx ring is part of the protocol: set tx in the peer");
+		return -EINVAL;
+	}
+	if (ring->tx_pending < MMNET_MIN_TX_PENDING) {
+		NL_SET_ERR_MSG(extack, "tx must be 16 to 512");
+		return -EINVAL;
+	}
+	for (i = 0; i < mm->nr_queues; i++)
+		WRITE_ONCE(mm->queue[i].tx_spare,
+			   MMNET_NR_SLOTS - ring->tx_pending);
+	return 0;
 }
 
 static void ethtool_get_channels(struct net_device *dev,

@@ -26,6 +26,9 @@
 #define MMNET_MAX_PINS		(MMNET_NR_IDS * 3 / 4)
 #define MMNET_MAX_PIN_BYTES	(16U << 20)
 
+/* Fewer slots than this do not pay for the wake-ups, see ethtool -G */
+#define MMNET_MIN_TX_PENDING	16
+
 /* Frames with no more than this in segments are copied, see ethtool */
 #define MMNET_COPYBREAK		512
 
@@ -250,6 +253,7 @@ enum mmnet_queue_flag {
  * @timer: polls while something is outstanding that no event will tell of
  * @delay: until the next time, in jiffies; grows while nothing changes
  * @flags: see enum mmnet_queue_flag
+ * @tx_spare: slots that stay empty, see ethtool -G
  * @moder: when to sleep for more than one message
  * @reap_lock: serializes taking back what the peer released
  * @pins: received memory in use here
@@ -266,6 +270,7 @@ struct mmnet_queue {
 	struct timer_list timer;
 	unsigned long delay;
 	unsigned long flags;
+	u32 tx_spare;
 	struct mmnet_moder moder;
 	spinlock_t reap_lock;	/* taken by trying, in any context */
 	struct mmnet_pins pins;

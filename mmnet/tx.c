@@ -29,8 +29,8 @@
 /* Of a longer linear part: Ethernet, VLAN, IPv6 and TCP with all its options */
 #define TYPICAL_HEAD	128
 
-/* The queue starts again with so much room */
-#define WAKE_SLOTS	(MMNET_NR_SLOTS / 4)
+/* The queue starts again with so much room: a share of its slots, some ids */
+#define WAKE_SHARE	4
 #define WAKE_IDS	(MMNET_NR_IDS / 8)
 
 /* Taking back begins with so many in flight, so many at a time */
@@ -87,9 +87,11 @@ static u32 tx_free_ids(const struct mmnet_queue *q)
 	return MMNET_NR_IDS - fido_tx_in_flight(q->chan);
 }
 
+/* No event tells that ethtool has made room: the timer looks at what stopped. */
 static bool tx_full(const struct mmnet_queue *q)
 {
-	return !fido_tx_room(q->chan) || !tx_free_ids(q);
+	return fido_tx_room(q->chan) <= READ_ONCE(q->tx_spare) ||
+	       !tx_free_ids(q);
 }
 
 /*
@@ -123,8 +125,10 @@ static bool tx_enough_ids(struct mmnet_queue *q, bool *again)
 
 static bool tx_enough_slots(struct mmnet_queue *q)
 {
-	return fido_tx_room(q->chan) >= WAKE_SLOTS ||
-	       fido_tx_arm_space(q->chan, WAKE_SLOTS);
+	u32 spare = READ_ONCE(q->tx_spare);
+	u32 nr = spare + (MMNET_NR_SLOTS - spare) / WAKE_SHARE;
+
+	return fido_tx_room(q->chan) >= nr || fido_tx_arm_space(q->chan, nr);
 }
 
 /* Start a stopped queue if there is room. Return: true if to be called again */
