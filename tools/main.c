@@ -20,6 +20,7 @@
 #define MIN_MTU		68
 #define MAX_MTU		65535
 #define MAX_SERIAL	36
+#define MAX_NAME	15	/* IFNAMSIZ, with its zero */
 #define MAX_WAIT	86400
 
 /**
@@ -58,8 +59,8 @@ static const struct command commands[] = {
 	  "one link with its services" },
 
 	{ "net", "add", cmd_net_add, 2, 2,
-	  OPT_WAIT | OPT_JSON | OPT_MAC | OPT_MTU | OPT_QUEUES,
-	  "A B [--mac-a MAC] [--mac-b MAC] [--mtu N] [--queues N] [--wait SECONDS] [--json]",
+	  OPT_WAIT | OPT_JSON | OPT_MAC | OPT_NAME | OPT_MTU | OPT_QUEUES,
+	  "A B [--mac-a MAC] [--mac-b MAC] [--name-a NAME] [--name-b NAME] [--mtu N] [--queues N] [--wait SECONDS] [--json]",
 	  "a network interface in each VM, a queue for each vCPU that both have (and a link)" },
 	{ "net", "remove", cmd_net_remove, 2, 2, 0, "A B",
 	  "takes the interfaces away, the link stays" },
@@ -82,7 +83,10 @@ static const struct command commands[] = {
 	  "CLIENT SERVER:/dev/NAME [--json]", "one disk" },
 };
 
-enum { VAL_HELP = 1 << 16, VAL_VERSION, VAL_MAC_A, VAL_MAC_B };
+enum {
+	VAL_HELP = 1 << 16, VAL_VERSION, VAL_MAC_A, VAL_MAC_B, VAL_NAME_A,
+	VAL_NAME_B,
+};
 
 static const struct option long_options[] = {
 	{ "help", no_argument, NULL, VAL_HELP },
@@ -93,6 +97,8 @@ static const struct option long_options[] = {
 	{ "stale", no_argument, NULL, OPT_STALE },
 	{ "mac-a", required_argument, NULL, VAL_MAC_A },
 	{ "mac-b", required_argument, NULL, VAL_MAC_B },
+	{ "name-a", required_argument, NULL, VAL_NAME_A },
+	{ "name-b", required_argument, NULL, VAL_NAME_B },
 	{ "mtu", required_argument, NULL, OPT_MTU },
 	{ "queues", required_argument, NULL, OPT_QUEUES },
 	{ "read-only", no_argument, NULL, OPT_READ_ONLY },
@@ -181,6 +187,16 @@ static const char *take_mac(const char *option, const char *s)
 	return s;
 }
 
+/* As dev_valid_name() of the kernel wants it, and not a pattern. */
+static const char *take_name(const char *option, const char *s)
+{
+	if (!*s || strlen(s) > MAX_NAME || !printable(s) ||
+	    strpbrk(s, "/:% ") || !strcmp(s, ".") || !strcmp(s, ".."))
+		die_usage("%s: say 1 to %d characters without any of \"/:%% \", not %s",
+			  option, MAX_NAME, s);
+	return s;
+}
+
 static const char *take_serial(const char *s)
 {
 	if (!*s || strlen(s) > MAX_SERIAL || !printable(s))
@@ -199,6 +215,14 @@ static void take_option(struct options *opt, int val)
 	case VAL_MAC_B:
 		opt->mac[1] = take_mac("--mac-b", optarg);
 		val = OPT_MAC;
+		break;
+	case VAL_NAME_A:
+		opt->name[0] = take_name("--name-a", optarg);
+		val = OPT_NAME;
+		break;
+	case VAL_NAME_B:
+		opt->name[1] = take_name("--name-b", optarg);
+		val = OPT_NAME;
 		break;
 	case OPT_WAIT:
 		opt->wait = take_number("--wait", optarg, 0, MAX_WAIT);
@@ -253,7 +277,7 @@ static const char *option_name(unsigned int bit)
 	for (o = long_options; o->name; o++)
 		if (o->val == (int)bit)
 			return o->name;
-	return "mac-a, --mac-b";
+	return bit == OPT_NAME ? "name-a, --name-b" : "mac-a, --mac-b";
 }
 
 static void check(const struct command *cmd, const struct options *opt)

@@ -108,6 +108,9 @@ static void write_net(struct store *store, const struct request *req,
 		if (mac[i])
 			service_set(store, link, side, id, "mac", "%s",
 				    mac[i]);
+		if (opt->name[i])
+			service_set(store, link, side, id, "name", "%s",
+				    opt->name[i]);
 		if (opt->given & OPT_MTU)
 			service_set(store, link, side, id, "mtu", "%u",
 				    opt->mtu);

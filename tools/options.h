@@ -18,6 +18,7 @@ enum {
 	OPT_READ_ONLY = 1 << 7,
 	OPT_SHARED = 1 << 8,
 	OPT_SERIAL = 1 << 9,
+	OPT_NAME = 1 << 10,
 };
 
 /**
@@ -27,6 +28,7 @@ enum {
  * @nr_args: number of them
  * @wait: seconds
  * @mac: of the first and of the second VM's interface, or NULL
+ * @name: of the first and of the second VM's interface, or NULL
  * @mtu: valid if given
  * @queues: valid if given
  * @serial: or NULL
@@ -37,6 +39,7 @@ struct options {
 	unsigned int nr_args;
 	unsigned int wait;
 	const char *mac[2];
+	const char *name[2];
 	unsigned int mtu;
 	unsigned int queues;
 	const char *serial;

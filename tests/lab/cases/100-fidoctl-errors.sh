@@ -38,6 +38,9 @@ usage_errors() {
 	refused 2 'no MAC address' net add a b --mac-a 00:16:3e:00:00
 	refused 2 'group' net add a b --mac-b 01:16:3e:00:00:00
 	refused 2 'cannot have the address' net add a b --mac-b 00:00:00:00:00:00
+	refused 2 'say 1 to 15 characters' net add a b --name-a abcdefghijklmnop
+	refused 2 'say 1 to 15 characters' net add a b --name-b a/b
+	refused 2 'say 1 to 15 characters' net add a b --name-b mmnet%d
 	refused 2 'are the same' net add a b --mac-a 00:16:3e:00:00:0a --mac-b 00:16:3E:00:00:0A
 	refused 2 'SERVER:/dev/NAME' blk add a b
 	refused 2 'SERVER:/dev/NAME' blk add a :/dev/ram0

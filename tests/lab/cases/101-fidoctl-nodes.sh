@@ -33,9 +33,10 @@ nodes_and_permissions() {
 	assert_eq "$(node "$back"/peer-name)" a
 	assert_eq "$(node "$back"/state)" 1
 
-	in_dom0 "fidoctl net add b a --mac-a 00:16:3e:00:00:0b --mtu 9000 --queues 2"
+	in_dom0 "fidoctl net add b a --mac-a 00:16:3e:00:00:0b --name-a lan0 --mtu 9000 --queues 2"
 	assert_eq "$(node "$back"/service/0/type)" mmnet
 	assert_eq "$(node "$back"/service/0/mac)" 00:16:3e:00:00:0b
+	assert_eq "$(node "$back"/service/0/name)" lan0
 	assert_eq "$(node "$back"/service/0/mtu)" 9000
 	assert_eq "$(node "$front"/service/0/queues)" 2
 	assert_match "$(node "$front"/service/0/mac)" "^$MAC\$"

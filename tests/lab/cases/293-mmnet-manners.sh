@@ -19,7 +19,11 @@ check_ethtool() {
 	assert_eq "$(in_vm a 'ethtool -g mmnet0 | grep -cE "^(RX|TX):[[:space:]]*512$"')" 4 "ring sizes"
 	text=$(in_vm a 'ethtool -G mmnet0 rx 256 2>&1; true')
 	assert_match "$text" 'part of the protocol' "ethtool -G"
-	expect_failure in_vm a 'ethtool -G mmnet0 tx 256'
+	expect_failure in_vm a 'ethtool -G mmnet0 tx 15'
+	in_vm a 'ethtool -G mmnet0 tx 64'
+	assert_eq "$(in_vm a 'ethtool -g mmnet0 | grep -E "^TX:" | xargs')" "TX: 512 TX: 64" "tx ring"
+	transfer a "${ADDRESS4[b]}" 7027
+	in_vm a 'ethtool -G mmnet0 tx 512'
 	expect_failure in_vm a 'ethtool -G mmnet0 tx 1024'
 
 	text=$(in_vm a 'ethtool -k mmnet0')
@@ -144,7 +148,13 @@ check_name() {
 	in_vm a 'rmmod mmnet && modprobe mmnet'
 	wait_for 30 in_vm a 'test -e /sys/class/net/mmnet0'
 	assert_eq "$(attribute mmnet0 name_assign_type)" 1 "origin of the name"
-	in_dom0 "xenstore-rm $dir/name"
+	in_dom0 'fidoctl net remove a b'
+	wait_for 30 in_vm a '! test -e /sys/class/net/mmnet0'
+	in_dom0 'fidoctl net add a b --name-a wan0'
+	wait_for 30 in_vm a 'test -e /sys/class/net/wan0'
+	assert_eq "$(attribute wan0 name_assign_type)" 2 "origin of the name"
+	in_dom0 'fidoctl net remove a b'
+	wait_for 30 in_vm a '! test -e /sys/class/net/wan0'
 }
 
 cleanup() {
@@ -165,6 +175,7 @@ run() {
 	wait_for 30 in_vm b '! test -e /sys/class/net/mmnet0'
 	in_dom0 "fidoctl net add a b --mac-a $MAC_A --mac-b $MAC_B"
 	network_up
+	make_file a $((1 << 20))
 	check_ethtool
 	check_addresses
 	check_multicast
