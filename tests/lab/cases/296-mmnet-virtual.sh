@@ -79,6 +79,9 @@ check_macvlan() {
 		ip netns exec lab ip addr add fd63::2/64 dev mv0 nodad'
 	in_vm a 'ip addr add 10.63.0.1/24 dev mmnet0; ip addr add fd63::1/64 dev mmnet0 nodad'
 	go_check "macvlan" 10.63.0.2 fd63::2
+	# answers would go this way for ever
+	in_vm b 'ip netns exec lab ip link del mv0'
+	in_vm a 'ip addr del 10.63.0.1/24 dev mmnet0; ip addr del fd63::1/64 dev mmnet0'
 }
 
 # By tun0 to a process, and by tun1 into the namespace.
