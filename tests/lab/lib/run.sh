@@ -190,11 +190,11 @@ run_case() {
 	flush_consoles $(recorded_vms)
 	note_ends
 	faults=$(vm_faults; bad_since_mark "$CASE_DIR/expected")
-	! emulator_lost_vm || lost=1
+	lost=$(emulator_did)
 	advance_marks
 	remember_zombies
 	if [ -n "$lost" ] && [ -n "$faults" ] && [ "$attempt" -lt "$EMULATOR_ATTEMPTS" ]; then
-		echo "# $CASE_NAME: the emulator gave a VM the hypervisor's registers, see host.log; once more"
+		echo "# $CASE_NAME: $lost; once more"
 		restore_lab "$faults" || bail_out "the VMs did not come back after $CASE_NAME"
 		run_case "$file" "$number" $((attempt + 1))
 		return

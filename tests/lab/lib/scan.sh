@@ -109,6 +109,24 @@ emulator_lost_vm() {
 		grep -qaE 'RIP: +e008:\[<ffff82d0|cr2: fffffe0000000[0-9a-f]{3}$'
 }
 
+# TCG 7.2 at times takes something else for the flags, and the next interrupt makes it true: a kernel with flags that no processor has
+# (reserved ones, or NT, which no kernel sets), so with the direction flag, copies backwards.
+emulator_lost_flags() {
+	local machine file
+	consoles | while read -r machine file; do
+		since_mark "$machine" "$file"
+	done | grep -qaE 'RSP: (e02b|0018):.* EFLAGS: ([1-9a-f]|0[1-9a-f]|00[4-9a-f]|[0-9a-f]{4}[4-9a-f])'
+}
+
+# What the emulator did to a machine, in words; nothing if it did not.
+emulator_did() {
+	if emulator_lost_vm; then
+		echo "the emulator gave a VM the hypervisor's registers, see host.log"
+	elif emulator_lost_flags; then
+		echo "the emulator gave a kernel flags that no processor has"
+	fi
+}
+
 # flush_console MACHINE TEXT: what was printed before has arrived once this line has. A machine that does not answer is passed over.
 flush_console() {
 	local machine=$1 text=$2 leak
