@@ -177,10 +177,11 @@ static struct bio *mmblk_bio_alloc(struct mmblk_lane *lane,
 				   struct mmblk_job *job, unsigned int nr_vecs,
 				   blk_opf_t opf)
 {
+	struct mmblk_backing *backing = &lane->server->backing;
 	struct bio *bio;
 
-	bio = bio_alloc(mmblk_backing_bdev(&lane->server->backing), nr_vecs,
-			opf, GFP_NOIO);
+	bio = bio_alloc_bioset(mmblk_backing_bdev(backing), nr_vecs, opf,
+			       GFP_NOIO, &backing->bios);
 	bio->bi_iter.bi_sector = mmblk_msg(lane)->sector;
 	bio->bi_private = job;
 	bio->bi_end_io = mmblk_bio_done;
