@@ -11,6 +11,7 @@
 #include <linux/jiffies.h>
 #include <linux/kernel.h>
 #include <linux/rcupdate.h>
+#include <linux/sched/mm.h>
 #include <linux/slab.h>
 #include <xen/events.h>
 #include <xen/grant_table.h>
@@ -613,11 +614,12 @@ static void link_work_fn(struct work_struct *work)
 {
 	struct fido_link *link = container_of(to_delayed_work(work),
 					      struct fido_link, work);
-	enum xenbus_state peer;
+	enum xenbus_state peer = READ_ONCE(link->peer_state);
+	/* memory may be short until this link is up: its disks hold swap, say */
+	unsigned int noio = memalloc_noio_save();
 	bool again, was_closed;
 
 	WRITE_ONCE(link->progress, false);
-	peer = READ_ONCE(link->peer_state);
 	if (xchg(&link->rescan, false))
 		fido_services_scan(link);
 	if (READ_ONCE(link->broken))
@@ -641,6 +643,7 @@ static void link_work_fn(struct work_struct *work)
 	link_ack_event(link);
 	if (again)
 		link_work_again(link);
+	memalloc_noio_restore(noio);
 }
 
 /* Life of a link */

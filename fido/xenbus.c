@@ -3,6 +3,7 @@
  * xenbus drivers: a link's frontend and its backend. What they do is the same
  * but for the order of the handshake, see link.c.
  */
+#include <linux/sched/mm.h>
 #include <xen/xenbus.h>
 
 #include "compat.h"
@@ -32,16 +33,29 @@ static void fido_otherend_changed(struct xenbus_device *xbdev,
 		fido_link_peer_state(link, state);
 }
 
+/*
+ * This thread tells all links of their peers: it must not wait for a disk that
+ * waits for one of them.
+ */
+static int fido_probe(struct xenbus_device *xbdev, bool is_frontend)
+{
+	unsigned int noio = memalloc_noio_save();
+	int err = fido_link_add(xbdev, is_frontend);
+
+	memalloc_noio_restore(noio);
+	return err;
+}
+
 static int fido_front_probe(struct xenbus_device *xbdev,
 			    const struct xenbus_device_id *id)
 {
-	return fido_link_add(xbdev, true);
+	return fido_probe(xbdev, true);
 }
 
 static int fido_back_probe(struct xenbus_device *xbdev,
 			   const struct xenbus_device_id *id)
 {
-	return fido_link_add(xbdev, false);
+	return fido_probe(xbdev, false);
 }
 
 static compat_remove_t fido_xenbus_remove(struct xenbus_device *xbdev)

@@ -2,6 +2,7 @@
 /*
  * Server: the block device behind.
  */
+#include <linux/bio.h>
 #include <linux/blkdev.h>
 #include <linux/device.h>
 #include <linux/string.h>
@@ -76,9 +77,14 @@ int mmblk_backing_open(struct mmblk_backing *backing, const char *path,
 	void *holder = write ? (void *)backing : &mmblk_readers;
 	int err;
 
-	err = compat_bdev_open(&backing->dev, path, write, holder);
+	err = bioset_init(&backing->bios, BIO_POOL_SIZE, 0, BIOSET_NEED_BVECS);
 	if (err)
 		return err;
+	err = compat_bdev_open(&backing->dev, path, write, holder);
+	if (err) {
+		bioset_exit(&backing->bios);
+		return err;
+	}
 	if (write && bdev_read_only(backing->dev.bdev)) {
 		mmblk_backing_close(backing);
 		return -EROFS;
@@ -97,6 +103,7 @@ int mmblk_backing_open(struct mmblk_backing *backing, const char *path,
 void mmblk_backing_close(struct mmblk_backing *backing)
 {
 	compat_bdev_close(&backing->dev);
+	bioset_exit(&backing->bios);
 }
 
 static u16 mmblk_backing_flags(const struct mmblk_backing *backing)

@@ -14,10 +14,13 @@
  * struct mmblk_backing - an open block device
  * @dev: how it was opened; gives the block device
  * @bounce: it is not given foreign pages, data is copied for it
+ * @bios: where its bios come from. Not from the file systems' set: theirs may
+ *	all wait for a disk of the VM that waits for one of ours.
  */
 struct mmblk_backing {
 	struct compat_bdev dev;
 	bool bounce;
+	struct bio_set bios;
 };
 
 int mmblk_backing_open(struct mmblk_backing *backing, const char *path,

@@ -119,7 +119,7 @@ void mmblk_client_configure(struct mmblk_client *client,
 	if (same)
 		mmblk_client_run(client);
 	/* a server that tells news without end is heard once a second */
-	schedule_delayed_work(&client->work, first ? 0 : HZ);
+	queue_delayed_work(system_long_wq, &client->work, first ? 0 : HZ);
 }
 
 /* Service */

@@ -78,7 +78,8 @@ static int mmblk_alloc_tag_set(struct mmblk_client *client)
 		.nr_hw_queues = client->service.nr_queues,
 		.queue_depth = MMBLK_DEPTH,
 		.numa_node = NUMA_NO_NODE,
-		.flags = COMPAT_MQ_FLAGS,
+		/* a CPU that goes offline must not wait for the server */
+		.flags = COMPAT_MQ_FLAGS | BLK_MQ_F_STACKING,
 		.driver_data = client,
 	};
 	return blk_mq_alloc_tag_set(&client->set);

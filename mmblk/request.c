@@ -36,7 +36,7 @@ u8 mmblk_request_check(struct mmblk_lane *lane, u32 len)
 	struct mmblk_wire_device device = {
 		.sectors = bdev_nr_sectors(bdev),
 		.block_size = bdev_logical_block_size(bdev),
-		.read_only = !backing->dev.write,
+		.read_only = !backing->dev.write || bdev_read_only(bdev),
 	};
 
 	return mmblk_wire_refuse(mmblk_msg(lane), len, &device);
@@ -141,6 +141,7 @@ static bool mmblk_segs_third(struct mmblk_lane *lane,
 /* Fill @run of the lane. Returns 0, -EAGAIN, or another error to refuse it. */
 static int mmblk_find_data(struct mmblk_lane *lane, struct mmblk_job *job)
 {
+	struct block_device *bdev = mmblk_backing_bdev(&lane->server->backing);
 	const struct mmblk_request *r = mmblk_msg(lane);
 	const struct fido_seg *seg = mmblk_get_segs(lane);
 
@@ -148,6 +149,9 @@ static int mmblk_find_data(struct mmblk_lane *lane, struct mmblk_job *job)
 	if (!seg || !mmblk_wire_segs(seg, r->nr_segs, r->bytes,
 				     MMBLK_SECTOR_SIZE))
 		return -EINVAL;
+	lane->odd = !mmblk_wire_fits(seg, r->nr_segs,
+				     bdev_logical_block_size(bdev),
+				     bdev_dma_alignment(bdev));
 	if (mmblk_segs_third(lane, seg, r->nr_segs)) {
 		job->held = kcalloc(MMBLK_MAX_RUNS, sizeof(*job->held),
 				    GFP_NOIO);
@@ -173,10 +177,11 @@ static struct bio *mmblk_bio_alloc(struct mmblk_lane *lane,
 				   struct mmblk_job *job, unsigned int nr_vecs,
 				   blk_opf_t opf)
 {
+	struct mmblk_backing *backing = &lane->server->backing;
 	struct bio *bio;
 
-	bio = bio_alloc(mmblk_backing_bdev(&lane->server->backing), nr_vecs,
-			opf, GFP_NOIO);
+	bio = bio_alloc_bioset(mmblk_backing_bdev(backing), nr_vecs, opf,
+			       GFP_NOIO, &backing->bios);
 	bio->bi_iter.bi_sector = mmblk_msg(lane)->sector;
 	bio->bi_private = job;
 	bio->bi_end_io = mmblk_bio_done;
@@ -258,7 +263,7 @@ static void mmblk_copy_runs(const struct mmblk_lane *lane,
 /*
  * The one place where data is copied on the way to the device: it cannot take
  * foreign pages, or the data lies in more pieces than a bio has room for, or
- * in pieces that do not go into one.
+ * in pieces that do not go into one, or that do not go together.
  */
 static int mmblk_write_bounced(struct mmblk_lane *lane, struct mmblk_job *job,
 			       blk_opf_t opf)
@@ -307,7 +312,7 @@ static int mmblk_start_write(struct mmblk_lane *lane, struct mmblk_job *job)
 	if (r->flags & MMBLK_F_FUA)
 		opf |= REQ_FUA;
 	nr_vecs = mmblk_count_pages(lane);
-	if (lane->server->backing.bounce || nr_vecs > BIO_MAX_VECS)
+	if (lane->server->backing.bounce || lane->odd || nr_vecs > BIO_MAX_VECS)
 		return mmblk_write_bounced(lane, job, opf);
 	err = mmblk_write_direct(lane, job, nr_vecs, opf);
 	if (err)

@@ -162,6 +162,23 @@ static unsigned int mmblk_send(struct mmblk_lane *lane)
 	return n;
 }
 
+/*
+ * An interrupt has sent what it could, which gives back the buffers of copied
+ * writes: is that what the thread sleeps for? Only it knows how to wait for
+ * room. Pairs with mmblk_serve_one(), by the lock of the pool, and with
+ * mmblk_sleep().
+ */
+static void mmblk_wake_thread(struct mmblk_lane *lane)
+{
+	bool fed = READ_ONCE(lane->starved);
+
+	/* the thread may try again just now: then once more, for nothing */
+	if (fed)
+		WRITE_ONCE(lane->starved, false);
+	if (!lane->dead && (fed || !list_empty(&lane->done)))
+		wake_up_process(lane->thread);
+}
+
 /**
  * mmblk_job_done - the device has completed a request, or it was refused
  * @job: job with @status
@@ -181,9 +198,7 @@ void mmblk_job_done(struct mmblk_job *job)
 			lane->unsent += job->bytes;
 	} else {
 		mmblk_send(lane);
-		/* the thread knows how to wait for room */
-		if (!lane->dead && !list_empty(&lane->done))
-			wake_up_process(lane->thread);
+		mmblk_wake_thread(lane);
 	}
 	/* with the lock held: mmblk_lane_stop() frees nothing before that */
 	if (!--lane->in_service && lane->dead)
@@ -252,12 +267,15 @@ static bool mmblk_serve_one(struct mmblk_lane *lane)
 		mmblk_refuse(lane, job, code);
 		return true;
 	}
+	/* before the try: what is given back from now on wakes us up */
+	WRITE_ONCE(lane->starved, true);
 	err = mmblk_request_start(job);
 	if (err == -EAGAIN) {
 		mmblk_give_up(lane);
 		mmblk_stat_inc(&lane->stats, MMBLK_STAT_FULL);
 		return false;
 	}
+	WRITE_ONCE(lane->starved, false);
 	lane->pending = NULL;
 	if (err)
 		mmblk_refuse(lane, job, err == -EINVAL ? MMBLK_INVAL :
@@ -367,7 +385,8 @@ static bool mmblk_arm(struct mmblk_lane *lane)
 	if (mmblk_arm_send(lane))
 		return true;
 	if (lane->pending)
-		return fido_tx_arm_release(lane->chan, 1);
+		return !READ_ONCE(lane->starved) ||
+		       fido_tx_arm_release(lane->chan, 1);
 	return fido_rx_arm(lane->chan, 1);
 }
 

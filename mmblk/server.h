@@ -83,12 +83,14 @@ struct mmblk_job {
  * @idle: waits for @in_service to become zero
  * @pending: job that waits for a buffer: nothing is taken until it got one
  * @pending_len: bytes of its message, which is still in @msg
+ * @starved: nothing was given back to @pool since @pending was tried last
  * @pool: buffers
  * @stats: counters
  * @msg: private copy of the request in work
  * @list: private copy of its list of segments
  * @run: where its data lies
  * @nr_runs: number of runs
+ * @odd: they lie so that the device cannot be given them
  * @job: by tag
  */
 struct mmblk_lane {
@@ -113,12 +115,14 @@ struct mmblk_lane {
 
 	struct mmblk_job *pending;
 	u32 pending_len;
+	bool starved;
 	struct mmblk_pool pool;
 	struct mmblk_stats stats;
 	u8 msg[MMBLK_MSG_SIZE] __aligned(8);
 	struct fido_seg list[MMBLK_MAX_SEGS];
 	struct fido_run run[MMBLK_MAX_RUNS];
 	unsigned int nr_runs;
+	bool odd;
 	struct mmblk_job job[MMBLK_DEPTH];
 };
 

@@ -53,6 +53,38 @@ bool mmblk_wire_segs(const struct fido_seg *seg, unsigned int nr, u32 bytes,
 	return sum == bytes;
 }
 
+/**
+ * mmblk_wire_fits - can a device be given segments as they lie?
+ * @seg: private copies, valid
+ * @nr: how many
+ * @block_size: logical block size of the device
+ * @dma_mask: bits that its addresses and lengths must not have
+ *
+ * Where one piece does not continue another at a page border, a device may
+ * have to be given two requests. The block layer cuts there, counts on whole
+ * blocks on both sides, and stops the kernel if there are none.
+ *
+ * Return: false if the data has to be copied first.
+ */
+bool mmblk_wire_fits(const struct fido_seg *seg, unsigned int nr,
+		     u32 block_size, u32 dma_mask)
+{
+	u64 border, end = 0;
+	u32 sum = 0;
+	unsigned int i;
+
+	for (i = 0; i < nr; i++) {
+		if ((seg[i].addr | seg[i].len) & dma_mask)
+			return false;
+		border = (end | seg[i].addr) & (FIDO_PAGE_SIZE - 1);
+		if (border && sum & (block_size - 1))
+			return false;
+		sum += seg[i].len;
+		end = seg[i].addr + seg[i].len;
+	}
+	return true;
+}
+
 /* Requests, at the server */
 
 /**
@@ -206,20 +238,26 @@ static const char *wire_config_violation(const struct mmblk_config *c)
 	return NULL;
 }
 
-/* What is merely useless, and would make the block layer complain */
+/*
+ * What is merely useless, and would make the block layer complain, or believe
+ * it: a disk is read ahead by twice its preferred request.
+ */
+#define WIRE_MAX_HINT	(64U << 20)
+
 static void wire_config_clean(struct mmblk_config *c)
 {
 	u32 block = c->logical_block_size;
 
 	c->max_bytes = min_t(u32, c->max_bytes, MMBLK_MAX_BYTES);
 	if (!is_power_of_2(c->physical_block_size) ||
-	    c->physical_block_size < block)
+	    c->physical_block_size < block ||
+	    c->physical_block_size > MMBLK_MAX_BYTES)
 		c->physical_block_size = block;
 	c->alignment_offset &= c->physical_block_size - 1;
-	if (c->io_min < c->physical_block_size ||
+	if (c->io_min < c->physical_block_size || c->io_min > WIRE_MAX_HINT ||
 	    c->io_min % c->physical_block_size)
 		c->io_min = c->physical_block_size;
-	if (c->io_opt % c->physical_block_size)
+	if (c->io_opt > WIRE_MAX_HINT || c->io_opt % c->physical_block_size)
 		c->io_opt = 0;
 	block /= MMBLK_SECTOR_SIZE;
 	c->discard_sectors &= ~(block - 1);

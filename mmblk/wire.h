@@ -30,5 +30,7 @@ const char *mmblk_wire_answer(const struct mmblk_done *done, u8 op, u32 bytes);
 const char *mmblk_wire_config(struct mmblk_config *c, u32 len, u32 id);
 bool mmblk_wire_segs(const struct fido_seg *seg, unsigned int nr, u32 bytes,
 		     u32 align);
+bool mmblk_wire_fits(const struct fido_seg *seg, unsigned int nr,
+		     u32 block_size, u32 dma_mask);
 
 #endif /* MMBLK_WIRE_H */

@@ -79,6 +79,7 @@ static void try_config(struct mmblk_config *c, u32 len, u32 id)
 	check(c->max_bytes >= 4096 && c->max_bytes <= MMBLK_MAX_BYTES);
 	check(c->sectors <= INT64_MAX / 512);
 	check(c->discard_granularity);
+	check(c->io_opt <= 1 << 26);
 }
 
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size);

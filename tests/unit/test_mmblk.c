@@ -272,6 +272,37 @@ static void test_segs(void **state)
 	assert_false(mmblk_wire_segs(seg, 3, 4096, 512));
 }
 
+/* Where pieces meet inside of a block, they meet at the border of pages. */
+static void test_fits(void **state)
+{
+	struct fido_seg seg[3] = {
+		{ .addr = 0x1200, .len = 0xe00 }, { .addr = 0x5000, .len = 512 },
+		{ .addr = 0x8000, .len = 4096 },
+	};
+
+	assert_true(mmblk_wire_fits(seg, 3, 4096, 511));
+	assert_true(mmblk_wire_fits(seg, 0, 4096, 511));
+	/* a device that wants more of an address, or of a length */
+	assert_false(mmblk_wire_fits(seg, 3, 4096, 4095));
+	assert_true(mmblk_wire_fits(seg + 2, 1, 4096, 4095));
+	assert_false(mmblk_wire_fits(seg + 1, 1, 512, 1023));
+	/* the first one ends before the border, the second begins behind it */
+	seg[0].addr = 0x1000;
+	assert_false(mmblk_wire_fits(seg, 3, 4096, 511));
+	assert_true(mmblk_wire_fits(seg, 3, 512, 511));
+	seg[0].addr = 0x1200;
+	seg[1].addr = 0x5200;
+	assert_false(mmblk_wire_fits(seg, 3, 4096, 511));
+	assert_true(mmblk_wire_fits(seg, 3, 512, 511));
+	/* between blocks they may lie as they like */
+	seg[0] = (struct fido_seg){ .addr = 0x1400, .len = 4096 };
+	seg[1] = (struct fido_seg){ .addr = 0x9200, .len = 8192 };
+	assert_true(mmblk_wire_fits(seg, 2, 4096, 511));
+	assert_false(mmblk_wire_fits(seg, 2, 8192, 511));
+	/* the first piece never has one before it */
+	assert_true(mmblk_wire_fits(seg, 1, 4096, 511));
+}
+
 static void completion(u8 status, u32 bytes, u16 nr_segs)
 {
 	memset(&in, 0, sizeof(in));
@@ -406,8 +437,13 @@ static void test_config_clean(void **state)
 		struct mmblk_config *c = &in.c;
 
 		config();
-		for (j = 8; j < sizeof(*c) / 4; j++)
+		/* from the physical block size on */
+		for (j = 5; j < sizeof(*c) / 4; j++)
 			((u32 *)c)[j] = rnd(&seed) >> rnd_below(&seed, 32);
+		if (i & 1)
+			c->physical_block_size = 1U << rnd_below(&seed, 32);
+		if (i & 2)
+			c->io_opt &= ~4095U;
 		c->logical_block_size = 512 << rnd_below(&seed, 4);
 		c->max_bytes = rnd(&seed) & ~4095U;
 		c->sectors = (u64)rnd(&seed) * 8;
@@ -419,6 +455,9 @@ static void test_config_clean(void **state)
 		assert_true(c->alignment_offset < c->physical_block_size);
 		assert_true(c->io_min && !(c->io_min % c->physical_block_size));
 		assert_true(!(c->io_opt % c->physical_block_size));
+		assert_true(c->physical_block_size <= 1U << 20);
+		assert_true(c->io_min <= 1U << 26);
+		assert_true(c->io_opt <= 1U << 26);
 		assert_true(c->discard_granularity);
 		assert_true(c->discard_alignment < c->discard_granularity);
 		assert_true(!(c->discard_sectors %
@@ -448,6 +487,7 @@ int main(void)
 		cmocka_unit_test(test_request_segs),
 		cmocka_unit_test(test_list),
 		cmocka_unit_test(test_segs),
+		cmocka_unit_test(test_fits),
 		cmocka_unit_test(test_done),
 		cmocka_unit_test(test_done_halves),
 		cmocka_unit_test(test_answer),
