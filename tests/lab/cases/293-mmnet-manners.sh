@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # LONG: a minute or so, not in each run yet
 # DESCRIPTION: what users expect of a driver: rings, speed, addresses, groups, promiscuous mode, macvlan, names
-# TIMEOUT: 180
+# TIMEOUT: 400
 # shellcheck disable=SC1091
 . "$LAB_DIR/cases/mmnet-lib.sh"
 
