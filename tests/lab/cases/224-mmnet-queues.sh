@@ -13,7 +13,7 @@
 	PEER=([c]=d [d]=c)
 }
 FLOWS=8
-FRAMES=3000
+FRAMES=1000
 TRIPS=300
 # In microseconds: what people set, and longer than an answer takes here
 BUSY=50
