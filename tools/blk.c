@@ -12,10 +12,9 @@
 #include "service.h"
 #include "show.h"
 #include "util.h"
+#include "values.h"
 
 #define BLK_TYPE "mmblk"
-
-#define DEVICE_LEN 255
 
 /* Which side of the link is the client? False: @service is not a disk. */
 static bool client_side(const struct service *service, unsigned int *side)
@@ -168,13 +167,15 @@ static const char *take_device(char *disk)
 {
 	char *sep = strstr(disk, ":/");
 	const char *device;
+	char *fault;
 
 	if (!sep || sep == disk)
 		die_usage("%s: name the disk as SERVER:/dev/NAME", disk);
 	*sep = '\0';
 	device = sep + 1;
-	if (strlen(device) > DEVICE_LEN || !printable(device))
-		die_usage("%s: not a path of a block device", device);
+	fault = value_device(device);
+	if (fault)
+		die_usage("%s", fault);
 	return device;
 }
 

@@ -3,7 +3,6 @@
  * fidoctl: makes, removes and shows links between VMs, and the services on
  * them. See docs/fidoctl.8.
  */
-#include <ctype.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,14 +11,12 @@
 #include "fido_proto.h"
 #include "options.h"
 #include "util.h"
+#include "values.h"
 
 #ifndef FIDOCTL_VERSION
 #define FIDOCTL_VERSION "0.1"
 #endif
 
-#define MIN_MTU		68
-#define MAX_MTU		65535
-#define MAX_SERIAL	36
 #define MAX_WAIT	86400
 
 /**
@@ -150,42 +147,20 @@ static unsigned int take_number(const char *option, const char *s,
 				unsigned int min, unsigned int max)
 {
 	unsigned int value;
+	char *fault = value_number(s, min, max, &value);
 
-	if (!parse_uint(s, max, &value) || value < min)
-		die_usage("%s: say a number from %u to %u, not %s", option,
-			  min, max, s);
+	if (fault)
+		die_usage("%s: %s", option, fault);
 	return value;
 }
 
-/* Six octets in hexadecimal; an interface has neither a group nor none. */
-static const char *take_mac(const char *option, const char *s)
+static const char *take_text(const char *option, const char *s,
+			     char *(*find_fault)(const char *s))
 {
-	unsigned int i, octet, any = 0;
-	const char *p = s;
+	char *fault = find_fault(s);
 
-	for (i = 0; i < 6; i++, p += 3) {
-		if (!isxdigit((unsigned char)p[0]) ||
-		    !isxdigit((unsigned char)p[1]) ||
-		    p[2] != (i < 5 ? ':' : '\0'))
-			die_usage("%s: %s is no MAC address: say it as in 00:16:3e:01:02:03",
-				  option, s);
-		octet = strtoul(p, NULL, 16);
-		if (i == 0 && octet & 1)
-			die_usage("%s: %s is a group's address: the first octet must be even",
-				  option, s);
-		any |= octet;
-	}
-	if (!any)
-		die_usage("%s: an interface cannot have the address %s",
-			  option, s);
-	return s;
-}
-
-static const char *take_serial(const char *s)
-{
-	if (!*s || strlen(s) > MAX_SERIAL || !printable(s))
-		die_usage("--serial: say 1 to %d printable characters",
-			  MAX_SERIAL);
+	if (fault)
+		die_usage("%s: %s", option, fault);
 	return s;
 }
 
@@ -193,11 +168,11 @@ static void take_option(struct options *opt, int val)
 {
 	switch (val) {
 	case VAL_MAC_A:
-		opt->mac[0] = take_mac("--mac-a", optarg);
+		opt->mac[0] = take_text("--mac-a", optarg, value_mac);
 		val = OPT_MAC;
 		break;
 	case VAL_MAC_B:
-		opt->mac[1] = take_mac("--mac-b", optarg);
+		opt->mac[1] = take_text("--mac-b", optarg, value_mac);
 		val = OPT_MAC;
 		break;
 	case OPT_WAIT:
@@ -211,7 +186,7 @@ static void take_option(struct options *opt, int val)
 					  FIDO_MAX_CHANNELS);
 		break;
 	case OPT_SERIAL:
-		opt->serial = take_serial(optarg);
+		opt->serial = take_text("--serial", optarg, value_serial);
 		break;
 	default:
 		break;
