@@ -42,15 +42,21 @@ static const char *node_or(const struct service *service, unsigned int side,
 	return value ? value : otherwise;
 }
 
+bool blk_is(const struct link *link, const struct service *service,
+	    const char *client, const char *server, const char *device)
+{
+	unsigned int side;
+
+	return client_side(service, &side) &&
+		domain_is_called(&link->end[side].domain, client) &&
+		domain_is_called(&link->end[!side].domain, server) &&
+		!strcmp(node_or(service, !side, "device", ""), device);
+}
+
 static bool disk_matches(const struct request *req, const struct link *link,
 			 const struct service *service)
 {
-	unsigned int client;
-
-	return client_side(service, &client) &&
-		domain_is_called(&link->end[client].domain, req->a) &&
-		domain_is_called(&link->end[!client].domain, req->b) &&
-		!strcmp(node_or(service, !client, "device", ""), req->device);
+	return blk_is(link, service, req->a, req->b, req->device);
 }
 
 /* Only dom0's devices can be seen from here; a server reports its own. */

@@ -22,7 +22,7 @@
 /**
  * struct command - what fidoctl can do
  * @noun: first word
- * @verb: second word
+ * @verb: second word, or "" if there is none
  * @run: does it
  * @min_args: least number of names
  * @max_args: highest number of names
@@ -77,6 +77,11 @@ static const struct command commands[] = {
 	  "all disks" },
 	{ "blk", "show", cmd_blk_show, 2, 2, OPT_JSON,
 	  "CLIENT SERVER:/dev/NAME [--json]", "one disk" },
+
+	{ "watch", "", cmd_watch, 0, 0,
+	  OPT_CONFIG | OPT_ONCE | OPT_CHECK | OPT_DRY_RUN | OPT_JSON,
+	  "[--config DIR] [--once | --dry-run | --check] [--json]",
+	  "keeps the networks and disks that /etc/fido/*.conf names, while VMs come and go" },
 };
 
 enum { VAL_HELP = 1 << 16, VAL_VERSION, VAL_MAC_A, VAL_MAC_B };
@@ -95,12 +100,22 @@ static const struct option long_options[] = {
 	{ "read-only", no_argument, NULL, OPT_READ_ONLY },
 	{ "shared", no_argument, NULL, OPT_SHARED },
 	{ "serial", required_argument, NULL, OPT_SERIAL },
+	{ "config", required_argument, NULL, OPT_CONFIG },
+	{ "once", no_argument, NULL, OPT_ONCE },
+	{ "check", no_argument, NULL, OPT_CHECK },
+	{ "dry-run", no_argument, NULL, OPT_DRY_RUN },
 	{ NULL, 0, NULL, 0 },
 };
 
+/* What stands between noun and verb. */
+static const char *gap(const struct command *cmd)
+{
+	return *cmd->verb ? " " : "";
+}
+
 static void print_command(const struct command *cmd)
 {
-	printf("  fidoctl %s %s %s\n      %s\n", cmd->noun, cmd->verb,
+	printf("  fidoctl %s%s%s %s\n      %s\n", cmd->noun, gap(cmd), cmd->verb,
 	       cmd->synopsis, cmd->help);
 }
 
@@ -130,11 +145,13 @@ static const struct command *find_command(const char *noun, const char *verb)
 		if (strcmp(commands[i].noun, noun))
 			continue;
 		noun_known = true;
+		if (!*commands[i].verb)
+			return &commands[i];
 		if (verb && !strcmp(commands[i].verb, verb))
 			return &commands[i];
 	}
 	if (!noun_known)
-		die_usage("there is no command %s: link, net and blk are, see --help",
+		die_usage("there is no command %s: link, net, blk and watch are, see --help",
 			  noun);
 	if (!verb)
 		die_usage("say what to do with %s: add, remove, list or show",
@@ -184,6 +201,9 @@ static void take_option(struct options *opt, int val)
 	case OPT_QUEUES:
 		opt->queues = take_number("--queues", optarg, 1,
 					  FIDO_MAX_CHANNELS);
+		break;
+	case OPT_CONFIG:
+		opt->config = optarg;
 		break;
 	case OPT_SERIAL:
 		opt->serial = take_text("--serial", optarg, value_serial);
@@ -236,12 +256,12 @@ static void check(const struct command *cmd, const struct options *opt)
 	unsigned int wrong = opt->given & ~cmd->allowed;
 
 	if (wrong)
-		die_usage("%s %s knows no --%s: fidoctl %s %s %s", cmd->noun,
-			  cmd->verb, option_name(wrong & -wrong), cmd->noun,
-			  cmd->verb, cmd->synopsis);
+		die_usage("%s%s%s knows no --%s: fidoctl %s%s%s %s", cmd->noun,
+			  gap(cmd), cmd->verb, option_name(wrong & -wrong),
+			  cmd->noun, gap(cmd), cmd->verb, cmd->synopsis);
 	if (opt->nr_args < cmd->min_args || opt->nr_args > cmd->max_args)
-		die_usage("wrong number of names: fidoctl %s %s %s", cmd->noun,
-			  cmd->verb, cmd->synopsis);
+		die_usage("wrong number of names: fidoctl %s%s%s %s", cmd->noun,
+			  gap(cmd), cmd->verb, cmd->synopsis);
 	if (opt->mac[0] && opt->mac[1] && !strcasecmp(opt->mac[0], opt->mac[1]))
 		die_usage("--mac-a and --mac-b are the same: each interface needs its own");
 }
@@ -251,7 +271,7 @@ int main(int argc, char **argv)
 	struct options opt = { 0 };
 	const struct command *cmd;
 	bool help = false;
-	int ret;
+	int used, ret;
 
 	parse_options(argc, argv, &opt, &help);
 	argc -= optind;
@@ -263,8 +283,9 @@ int main(int argc, char **argv)
 	if (!argc)
 		die_usage("say what to do: fidoctl link|net|blk add|remove|list|show, see --help");
 	cmd = find_command(argv[0], argc > 1 ? argv[1] : NULL);
-	opt.arg = argv + 2;
-	opt.nr_args = argc - 2;
+	used = *cmd->verb ? 2 : 1;
+	opt.arg = argv + used;
+	opt.nr_args = argc - used;
 	check(cmd, &opt);
 	ret = cmd->run(&opt);
 	if (fflush(stdout) || ferror(stdout))
