@@ -26,6 +26,9 @@
  *     backend            = "/local/domain/B/backend/fido/F/B"    toolstack
  *     backend-id         = "B"                                   toolstack
  *     peer-name          = name of domain B, for people          toolstack
+ *     config-file        = where the toolstack's supervisor      toolstack
+ *                          found the link named; absent if it
+ *                          was made by hand; not for drivers
  *     state              = XenbusState, decimal                  both
  *     protocol-version   = FIDO_PROTO_VERSION                    frontend
  *     root-ref           = grant reference of the root page      frontend
@@ -34,6 +37,8 @@
  *     service/S/type     = "mmnet", "mmblk", ...                 toolstack
  *     service/S/state    = "down" or "up"                        frontend
  *     service/S/error    = one line, absent if there is none     frontend
+ *     service/S/config-file, service/S/config: as above, and     toolstack
+ *                          the parameters as they stand there
  *     service/S/...      = parameters of the service             toolstack
  *     service/S/...      = reports of the service                frontend
  *
@@ -167,10 +172,12 @@
 #define FIDO_XS_EVTCHN		"event-channel"
 #define FIDO_XS_FEATURES	"features"
 #define FIDO_XS_PEER_NAME	"peer-name"
+#define FIDO_XS_CONFIG_FILE	"config-file"
 #define FIDO_XS_SERVICE		"service"
 #define FIDO_XS_SERVICE_TYPE	"type"
 #define FIDO_XS_SERVICE_STATE	"state"
 #define FIDO_XS_SERVICE_ERROR	"error"
+#define FIDO_XS_SERVICE_CONFIG	"config"
 
 #define FIDO_PAGE_SHIFT		12
 #define FIDO_PAGE_SIZE		4096

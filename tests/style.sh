@@ -14,9 +14,9 @@ set -euo pipefail
 TOP=$(cd "$(dirname "$(readlink -f "$0")")/.." && pwd)
 CACHE=${FIDO_CACHE:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/fido-lab}
 EXCEPTIONS=$TOP/tests/style.exceptions
-CHECKS=(build sparse checkpatch kernel-doc tool analyzer man shellcheck grants
+CHECKS=(build sparse checkpatch kernel-doc tool analyzer man unit shellcheck grants
 	clients bug versions length spdx exceptions)
-QUICK=(build kernel-doc tool man shellcheck grants clients bug versions
+QUICK=(build kernel-doc tool man unit shellcheck grants clients bug versions
 	length spdx)
 MAX_LINES=800
 MAX_SHOWN=60
@@ -234,6 +234,16 @@ check_man() {
 	need mandoc mandoc || return 1
 	files '^docs/.*\.[1-9]$' | while IFS= read -r f; do
 		mandoc -Tlint -Wwarning "$f" | sed 's/^mandoc: //' || true
+	done
+}
+
+# The program need not be installed here, nor the units that it comes after.
+check_unit() {
+	need systemd-analyze systemd || return 1
+	files '\.service\.in$' | while IFS= read -r f; do
+		sed 's,^ExecStart=[^ ]*,ExecStart=/bin/true,' "$f" > "$WORK/$(basename "$f" .in)"
+		systemd-analyze verify --man=no "$WORK/$(basename "$f" .in)" 2>&1 |
+			sed "s,^,$f: ," || true
 	done
 }
 

@@ -12,10 +12,9 @@
 #include "service.h"
 #include "show.h"
 #include "util.h"
+#include "values.h"
 
 #define BLK_TYPE "mmblk"
-
-#define DEVICE_LEN 255
 
 /* Which side of the link is the client? False: @service is not a disk. */
 static bool client_side(const struct service *service, unsigned int *side)
@@ -43,15 +42,21 @@ static const char *node_or(const struct service *service, unsigned int side,
 	return value ? value : otherwise;
 }
 
+bool blk_is(const struct link *link, const struct service *service,
+	    const char *client, const char *server, const char *device)
+{
+	unsigned int side;
+
+	return client_side(service, &side) &&
+		domain_is_called(&link->end[side].domain, client) &&
+		domain_is_called(&link->end[!side].domain, server) &&
+		!strcmp(node_or(service, !side, "device", ""), device);
+}
+
 static bool disk_matches(const struct request *req, const struct link *link,
 			 const struct service *service)
 {
-	unsigned int client;
-
-	return client_side(service, &client) &&
-		domain_is_called(&link->end[client].domain, req->a) &&
-		domain_is_called(&link->end[!client].domain, req->b) &&
-		!strcmp(node_or(service, !client, "device", ""), req->device);
+	return blk_is(link, service, req->a, req->b, req->device);
 }
 
 /* Only dom0's devices can be seen from here; a server reports its own. */
@@ -168,13 +173,15 @@ static const char *take_device(char *disk)
 {
 	char *sep = strstr(disk, ":/");
 	const char *device;
+	char *fault;
 
 	if (!sep || sep == disk)
 		die_usage("%s: name the disk as SERVER:/dev/NAME", disk);
 	*sep = '\0';
 	device = sep + 1;
-	if (strlen(device) > DEVICE_LEN || !printable(device))
-		die_usage("%s: not a path of a block device", device);
+	fault = value_device(device);
+	if (fault)
+		die_usage("%s", fault);
 	return device;
 }
 

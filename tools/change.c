@@ -108,6 +108,31 @@ void link_erase(struct store *store, const struct link *link)
 	free(path);
 }
 
+/* The supervisor knows its own links by this, also after it was started anew. */
+void link_mark(struct store *store, const struct link *link, const char *file)
+{
+	unsigned int side;
+
+	for (side = 0; side < NR_SIDES; side++)
+		store_write(store, link->end[side].dir, FIDO_XS_CONFIG_FILE,
+			    "%s", file);
+}
+
+/* What went wrong before a link came up says nothing of what comes later. */
+void link_forget_errors(struct store *store, const struct link *link)
+{
+	unsigned int side;
+	char *error;
+
+	for (side = 0; side < NR_SIDES; side++) {
+		error = store_read(store, "%s/error",
+				   link->end[side].error_dir);
+		if (error)
+			erase_error(store, &link->end[side]);
+		free(error);
+	}
+}
+
 /* The way in which Xen's toolstack asks a pair of drivers to disconnect. */
 void link_close(struct store *store, const struct link *link)
 {
@@ -170,14 +195,26 @@ static char *service_dir(const struct link *link, unsigned int side,
 	return xasprintf("%s/" FIDO_XS_SERVICE "/%u", link->end[side].dir, id);
 }
 
-static unsigned int lowest_free_id(const struct link *link)
+static bool id_in_use(const struct link *link, unsigned int id)
 {
-	unsigned int id = 0, i;
+	unsigned int i;
 
-	/* in the order of their ids */
 	for (i = 0; i < link->nr_services; i++)
 		if (link->service[i].id == id)
-			id++;
+			return true;
+	return false;
+}
+
+/* @not_id is taken only if there is no other one. */
+static unsigned int lowest_free_id(const struct link *link,
+				   unsigned int not_id)
+{
+	unsigned int id = 0;
+
+	while (id < FIDO_MAX_SERVICES && (id == not_id || id_in_use(link, id)))
+		id++;
+	if (id == FIDO_MAX_SERVICES && not_id < id && !id_in_use(link, not_id))
+		id = not_id;
 	if (id >= FIDO_MAX_SERVICES)
 		die("the link between %s and %s has %d services, more are not possible: remove one",
 		    link->end[FRONT].domain.name, link->end[BACK].domain.name,
@@ -185,11 +222,15 @@ static unsigned int lowest_free_id(const struct link *link)
 	return id;
 }
 
-/* Makes the directories on both sides; the caller adds parameters. */
+/*
+ * Makes the directories on both sides; the caller adds parameters. Drivers that
+ * have not seen yet that a service went would take one with the same id for
+ * it: @not_id is the one to keep off, or FIDO_MAX_SERVICES.
+ */
 unsigned int service_add(struct store *store, const struct link *link,
-			 const char *type)
+			 const char *type, unsigned int not_id)
 {
-	unsigned int id = lowest_free_id(link);
+	unsigned int id = lowest_free_id(link, not_id);
 	unsigned int side;
 	char *dir;
 

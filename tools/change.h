@@ -12,6 +12,9 @@
 void link_create(struct store *store, struct topology *topology,
 		 const struct domain *front, const struct domain *back);
 void link_erase(struct store *store, const struct link *link);
+void link_mark(struct store *store, const struct link *link,
+	       const char *file);
+void link_forget_errors(struct store *store, const struct link *link);
 void link_close(struct store *store, const struct link *link);
 struct link *link_get(struct store *store, struct topology *topology,
 		      const char *a, const char *b, unsigned int *side_a,
@@ -20,7 +23,7 @@ struct link *link_must_find(struct store *store, struct topology *topology,
 			    const char *a, const char *b, unsigned int *side_a);
 
 unsigned int service_add(struct store *store, const struct link *link,
-			 const char *type);
+			 const char *type, unsigned int not_id);
 void service_set(struct store *store, const struct link *link,
 		 unsigned int side, unsigned int id, const char *name,
 		 const char *fmt, ...) __printf(6, 7);

@@ -3,7 +3,6 @@
  * fidoctl: makes, removes and shows links between VMs, and the services on
  * them. See docs/fidoctl.8.
  */
-#include <ctype.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,21 +11,18 @@
 #include "fido_proto.h"
 #include "options.h"
 #include "util.h"
+#include "values.h"
 
 #ifndef FIDOCTL_VERSION
 #define FIDOCTL_VERSION "0.1"
 #endif
 
-#define MIN_MTU		68
-#define MAX_MTU		65535
-#define MAX_SERIAL	36
-#define MAX_NAME	15	/* IFNAMSIZ, with its zero */
 #define MAX_WAIT	86400
 
 /**
  * struct command - what fidoctl can do
  * @noun: first word
- * @verb: second word
+ * @verb: second word, or "" if there is none
  * @run: does it
  * @min_args: least number of names
  * @max_args: highest number of names
@@ -81,10 +77,15 @@ static const struct command commands[] = {
 	  "all disks" },
 	{ "blk", "show", cmd_blk_show, 2, 2, OPT_JSON,
 	  "CLIENT SERVER:/dev/NAME [--json]", "one disk" },
+
+	{ "watch", "", cmd_watch, 0, 0,
+	  OPT_CONFIG | OPT_ONCE | OPT_CHECK | OPT_DRY_RUN | OPT_JSON,
+	  "[--config DIR] [--once | --dry-run | --check] [--json]",
+	  "keeps the networks and disks that /etc/fido/*.conf names, while VMs come and go" },
 };
 
 enum {
-	VAL_HELP = 1 << 16, VAL_VERSION, VAL_MAC_A, VAL_MAC_B, VAL_NAME_A,
+	VAL_HELP = 1 << 20, VAL_VERSION, VAL_MAC_A, VAL_MAC_B, VAL_NAME_A,
 	VAL_NAME_B,
 };
 
@@ -104,12 +105,22 @@ static const struct option long_options[] = {
 	{ "read-only", no_argument, NULL, OPT_READ_ONLY },
 	{ "shared", no_argument, NULL, OPT_SHARED },
 	{ "serial", required_argument, NULL, OPT_SERIAL },
+	{ "config", required_argument, NULL, OPT_CONFIG },
+	{ "once", no_argument, NULL, OPT_ONCE },
+	{ "check", no_argument, NULL, OPT_CHECK },
+	{ "dry-run", no_argument, NULL, OPT_DRY_RUN },
 	{ NULL, 0, NULL, 0 },
 };
 
+/* What stands between noun and verb. */
+static const char *gap(const struct command *cmd)
+{
+	return *cmd->verb ? " " : "";
+}
+
 static void print_command(const struct command *cmd)
 {
-	printf("  fidoctl %s %s %s\n      %s\n", cmd->noun, cmd->verb,
+	printf("  fidoctl %s%s%s %s\n      %s\n", cmd->noun, gap(cmd), cmd->verb,
 	       cmd->synopsis, cmd->help);
 }
 
@@ -139,11 +150,13 @@ static const struct command *find_command(const char *noun, const char *verb)
 		if (strcmp(commands[i].noun, noun))
 			continue;
 		noun_known = true;
+		if (!*commands[i].verb)
+			return &commands[i];
 		if (verb && !strcmp(commands[i].verb, verb))
 			return &commands[i];
 	}
 	if (!noun_known)
-		die_usage("there is no command %s: link, net and blk are, see --help",
+		die_usage("there is no command %s: link, net, blk and watch are, see --help",
 			  noun);
 	if (!verb)
 		die_usage("say what to do with %s: add, remove, list or show",
@@ -156,52 +169,20 @@ static unsigned int take_number(const char *option, const char *s,
 				unsigned int min, unsigned int max)
 {
 	unsigned int value;
+	char *fault = value_number(s, min, max, &value);
 
-	if (!parse_uint(s, max, &value) || value < min)
-		die_usage("%s: say a number from %u to %u, not %s", option,
-			  min, max, s);
+	if (fault)
+		die_usage("%s: %s", option, fault);
 	return value;
 }
 
-/* Six octets in hexadecimal; an interface has neither a group nor none. */
-static const char *take_mac(const char *option, const char *s)
+static const char *take_text(const char *option, const char *s,
+			     char *(*find_fault)(const char *s))
 {
-	unsigned int i, octet, any = 0;
-	const char *p = s;
+	char *fault = find_fault(s);
 
-	for (i = 0; i < 6; i++, p += 3) {
-		if (!isxdigit((unsigned char)p[0]) ||
-		    !isxdigit((unsigned char)p[1]) ||
-		    p[2] != (i < 5 ? ':' : '\0'))
-			die_usage("%s: %s is no MAC address: say it as in 00:16:3e:01:02:03",
-				  option, s);
-		octet = strtoul(p, NULL, 16);
-		if (i == 0 && octet & 1)
-			die_usage("%s: %s is a group's address: the first octet must be even",
-				  option, s);
-		any |= octet;
-	}
-	if (!any)
-		die_usage("%s: an interface cannot have the address %s",
-			  option, s);
-	return s;
-}
-
-/* As dev_valid_name() of the kernel wants it, and not a pattern. */
-static const char *take_name(const char *option, const char *s)
-{
-	if (!*s || strlen(s) > MAX_NAME || !printable(s) ||
-	    strpbrk(s, "/:% ") || !strcmp(s, ".") || !strcmp(s, ".."))
-		die_usage("%s: say 1 to %d characters without any of \"/:%% \", not %s",
-			  option, MAX_NAME, s);
-	return s;
-}
-
-static const char *take_serial(const char *s)
-{
-	if (!*s || strlen(s) > MAX_SERIAL || !printable(s))
-		die_usage("--serial: say 1 to %d printable characters",
-			  MAX_SERIAL);
+	if (fault)
+		die_usage("%s: %s", option, fault);
 	return s;
 }
 
@@ -209,19 +190,19 @@ static void take_option(struct options *opt, int val)
 {
 	switch (val) {
 	case VAL_MAC_A:
-		opt->mac[0] = take_mac("--mac-a", optarg);
+		opt->mac[0] = take_text("--mac-a", optarg, value_mac);
 		val = OPT_MAC;
 		break;
 	case VAL_MAC_B:
-		opt->mac[1] = take_mac("--mac-b", optarg);
+		opt->mac[1] = take_text("--mac-b", optarg, value_mac);
 		val = OPT_MAC;
 		break;
 	case VAL_NAME_A:
-		opt->name[0] = take_name("--name-a", optarg);
+		opt->name[0] = take_text("--name-a", optarg, value_name);
 		val = OPT_NAME;
 		break;
 	case VAL_NAME_B:
-		opt->name[1] = take_name("--name-b", optarg);
+		opt->name[1] = take_text("--name-b", optarg, value_name);
 		val = OPT_NAME;
 		break;
 	case OPT_WAIT:
@@ -234,8 +215,11 @@ static void take_option(struct options *opt, int val)
 		opt->queues = take_number("--queues", optarg, 1,
 					  FIDO_MAX_CHANNELS);
 		break;
+	case OPT_CONFIG:
+		opt->config = optarg;
+		break;
 	case OPT_SERIAL:
-		opt->serial = take_serial(optarg);
+		opt->serial = take_text("--serial", optarg, value_serial);
 		break;
 	default:
 		break;
@@ -285,12 +269,12 @@ static void check(const struct command *cmd, const struct options *opt)
 	unsigned int wrong = opt->given & ~cmd->allowed;
 
 	if (wrong)
-		die_usage("%s %s knows no --%s: fidoctl %s %s %s", cmd->noun,
-			  cmd->verb, option_name(wrong & -wrong), cmd->noun,
-			  cmd->verb, cmd->synopsis);
+		die_usage("%s%s%s knows no --%s: fidoctl %s%s%s %s", cmd->noun,
+			  gap(cmd), cmd->verb, option_name(wrong & -wrong),
+			  cmd->noun, gap(cmd), cmd->verb, cmd->synopsis);
 	if (opt->nr_args < cmd->min_args || opt->nr_args > cmd->max_args)
-		die_usage("wrong number of names: fidoctl %s %s %s", cmd->noun,
-			  cmd->verb, cmd->synopsis);
+		die_usage("wrong number of names: fidoctl %s%s%s %s", cmd->noun,
+			  gap(cmd), cmd->verb, cmd->synopsis);
 	if (opt->mac[0] && opt->mac[1] && !strcasecmp(opt->mac[0], opt->mac[1]))
 		die_usage("--mac-a and --mac-b are the same: each interface needs its own");
 }
@@ -300,7 +284,7 @@ int main(int argc, char **argv)
 	struct options opt = { 0 };
 	const struct command *cmd;
 	bool help = false;
-	int ret;
+	int used, ret;
 
 	parse_options(argc, argv, &opt, &help);
 	argc -= optind;
@@ -312,8 +296,9 @@ int main(int argc, char **argv)
 	if (!argc)
 		die_usage("say what to do: fidoctl link|net|blk add|remove|list|show, see --help");
 	cmd = find_command(argv[0], argc > 1 ? argv[1] : NULL);
-	opt.arg = argv + 2;
-	opt.nr_args = argc - 2;
+	used = *cmd->verb ? 2 : 1;
+	opt.arg = argv + used;
+	opt.nr_args = argc - used;
 	check(cmd, &opt);
 	ret = cmd->run(&opt);
 	if (fflush(stdout) || ferror(stdout))

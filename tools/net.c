@@ -20,7 +20,7 @@
 #define FNV_BASIS 0xcbf29ce484222325
 #define FNV_PRIME 0x100000001b3
 
-static bool is_net(const struct service *service)
+bool net_is(const struct service *service)
 {
 	return !strcmp(service_type(service), NET_TYPE);
 }
@@ -31,7 +31,7 @@ static bool net_matches(const struct request *req, const struct link *link,
 {
 	(void)req;
 	(void)link;
-	return is_net(service);
+	return net_is(service);
 }
 
 /* FNV-1a, over the string and the zero behind it. */
@@ -189,7 +189,7 @@ static void add_rows(struct table *table, const struct link *link)
 	unsigned int i;
 
 	for (i = 0; i < link->nr_services; i++)
-		if (is_net(&link->service[i]))
+		if (net_is(&link->service[i]))
 			list_row(table, link, &link->service[i]);
 }
 
@@ -198,7 +198,7 @@ static void print_all_json(const struct link *link)
 	unsigned int i;
 
 	for (i = 0; i < link->nr_services; i++)
-		if (is_net(&link->service[i]))
+		if (net_is(&link->service[i]))
 			print_json(link, &link->service[i]);
 }
 

@@ -18,7 +18,12 @@ enum {
 	OPT_READ_ONLY = 1 << 7,
 	OPT_SHARED = 1 << 8,
 	OPT_SERIAL = 1 << 9,
-	OPT_NAME = 1 << 10,
+	OPT_CONFIG = 1 << 10,
+	OPT_ONCE = 1 << 11,
+	OPT_CHECK = 1 << 12,
+	OPT_DRY_RUN = 1 << 13,
+	OPT_NOT_ID = 1 << 14,
+	OPT_NAME = 1 << 15,
 };
 
 /**
@@ -32,6 +37,10 @@ enum {
  * @mtu: valid if given
  * @queues: valid if given
  * @serial: or NULL
+ * @config: directory with the configuration, or NULL
+ * @file: a service that the supervisor adds: where it is named, else NULL
+ * @text: its parameters as they stand there
+ * @not_id: service id to keep off while another one is free; valid if given
  */
 struct options {
 	unsigned int given;
@@ -43,6 +52,10 @@ struct options {
 	unsigned int mtu;
 	unsigned int queues;
 	const char *serial;
+	const char *config;
+	const char *file;
+	const char *text;
+	unsigned int not_id;
 };
 
 int cmd_link_add(const struct options *opt);
@@ -59,5 +72,7 @@ int cmd_blk_add(const struct options *opt);
 int cmd_blk_remove(const struct options *opt);
 int cmd_blk_list(const struct options *opt);
 int cmd_blk_show(const struct options *opt);
+
+int cmd_watch(const struct options *opt);
 
 #endif /* FIDOCTL_OPTIONS_H */

@@ -181,6 +181,23 @@ static void settle(struct store *store, const struct addition *add)
 	link_free(&link);
 }
 
+/* As one that the configuration names, with the parameters that it has there. */
+static void mark(struct store *store, const struct link *link,
+		 const struct addition *add)
+{
+	const struct options *opt = add->req->opt;
+	unsigned int side;
+
+	for (side = 0; side < NR_SIDES; side++) {
+		service_set(store, link, side, add->id, FIDO_XS_CONFIG_FILE,
+			    "%s", opt->file);
+		service_set(store, link, side, add->id, FIDO_XS_SERVICE_CONFIG,
+			    "%s", opt->text);
+	}
+	if (add->link_created)
+		link_mark(store, link, opt->file);
+}
+
 static void add_once(struct store *store, struct addition *add)
 {
 	const struct request *req = add->req;
@@ -197,8 +214,12 @@ static void add_once(struct store *store, struct addition *add)
 		req->kind->check(req, &topology, link, side_a);
 	add->front = link->end[FRONT].domain.domid;
 	add->back = link->end[BACK].domain.domid;
-	add->id = service_add(store, link, req->kind->type);
+	add->id = service_add(store, link, req->kind->type,
+			      req->opt->given & OPT_NOT_ID ?
+			      req->opt->not_id : FIDO_MAX_SERVICES);
 	req->kind->write(store, req, link, side_a, add->id);
+	if (req->opt->file)
+		mark(store, link, add);
 	topology_free(&topology);
 }
 

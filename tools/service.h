@@ -58,4 +58,8 @@ int service_cmd_add(const struct request *req);
 int service_cmd_remove(const struct request *req);
 int service_cmd_show(const struct request *req);
 
+bool net_is(const struct service *service);
+bool blk_is(const struct link *link, const struct service *service,
+	    const char *client, const char *server, const char *device);
+
 #endif /* FIDOCTL_SERVICE_H */

@@ -225,6 +225,12 @@ void store_watch(struct store *store, const char *path)
 		die_store("watching", path);
 }
 
+void store_unwatch(struct store *store, const char *path)
+{
+	if (!xs_unwatch(store->xs, path, path) && errno != ENOENT)
+		die_store("not watching", path);
+}
+
 long long now_ms(void)
 {
 	struct timespec ts;
@@ -233,19 +239,30 @@ long long now_ms(void)
 	return ts.tv_sec * 1000LL + ts.tv_nsec / 1000000;
 }
 
-/* Waits for a watch to fire, or until now_ms() is @until: false. */
-bool store_wait(struct store *store, long long until)
+/*
+ * Waits for a watch to fire, or until now_ms() is @until: false. The same if a
+ * signal came, one of those that @mask lets through.
+ */
+bool store_wait_signals(struct store *store, long long until,
+			const sigset_t *mask)
 {
 	struct pollfd fd = { .fd = xs_fileno(store->xs), .events = POLLIN };
-	char **event;
+	struct timespec ts;
 	long long left;
+	char **event;
 
 	for (;;) {
 		left = until - now_ms();
 		if (left <= 0)
 			return false;
-		if (poll(&fd, 1, left) < 0 && errno != EINTR)
-			die("waiting for xenstore: %s", strerror(errno));
+		ts.tv_sec = left / 1000;
+		ts.tv_nsec = left % 1000 * 1000000;
+		if (ppoll(&fd, 1, &ts, mask) < 0) {
+			if (errno != EINTR)
+				die("waiting for xenstore: %s",
+				    strerror(errno));
+			return false;
+		}
 		event = xs_check_watch(store->xs);
 		if (event) {
 			free(event);
@@ -254,4 +271,24 @@ bool store_wait(struct store *store, long long until)
 		if (fd.revents & (POLLERR | POLLHUP))
 			die("lost the connection to xenstore");
 	}
+}
+
+/* As above; there are no signals to wait for. */
+bool store_wait(struct store *store, long long until)
+{
+	bool fired;
+
+	do {
+		fired = store_wait_signals(store, until, NULL);
+	} while (!fired && now_ms() < until);
+	return fired;
+}
+
+/* Whoever looks at everything now needs not be told of each change before. */
+void store_drain(struct store *store)
+{
+	char **event;
+
+	while ((event = xs_check_watch(store->xs)))
+		free(event);
 }

@@ -5,6 +5,7 @@
 #ifndef FIDOCTL_STORE_H
 #define FIDOCTL_STORE_H
 
+#include <signal.h>
 #include <stdbool.h>
 #include <xenstore.h>
 
@@ -45,7 +46,11 @@ void store_remove_if_empty(struct store *store, const char *path);
 bool store_domain_running(struct store *store, unsigned int domid);
 
 void store_watch(struct store *store, const char *path);
+void store_unwatch(struct store *store, const char *path);
 bool store_wait(struct store *store, long long until);
+bool store_wait_signals(struct store *store, long long until,
+			const sigset_t *mask);
+void store_drain(struct store *store);
 long long now_ms(void);
 
 #endif /* FIDOCTL_STORE_H */

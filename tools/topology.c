@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -96,6 +97,24 @@ const char *service_node(const struct service *service, unsigned int side,
 	return NULL;
 }
 
+/* NULL: somebody has made it by hand. */
+const char *service_config_file(const struct service *service)
+{
+	const char *file = service_node(service, FRONT, FIDO_XS_CONFIG_FILE);
+
+	return file ? file : service_node(service, BACK, FIDO_XS_CONFIG_FILE);
+}
+
+/*
+ * Each side owns a half, and could write one that nobody made. It takes both to
+ * keep what the configuration does not name any more.
+ */
+bool service_by_hand(const struct service *service)
+{
+	return service->half[FRONT].present && service->half[BACK].present &&
+		!service_config_file(service);
+}
+
 /* Link */
 
 static bool read_uint(struct store *store, const char *dir, const char *name,
@@ -112,7 +131,7 @@ static bool read_uint(struct store *store, const char *dir, const char *name,
  * xenbus writes "ERRNO MESSAGE", and nobody takes it back: it is of interest
  * while the link is not connected.
  */
-static char *read_error(struct store *store, const struct end *end)
+static char *read_error(struct store *store, struct end *end)
 {
 	char *s, *text, *error;
 	long err;
@@ -124,7 +143,8 @@ static char *read_error(struct store *store, const struct end *end)
 		return NULL;
 	err = strtol(s, &text, 10);
 	text += *text == ' ';
-	if (err < 0 && err >= -MAX_ERRNO)
+	end->errno_value = err < 0 && err >= -MAX_ERRNO ? -err : 0;
+	if (end->errno_value)
 		error = xasprintf("%s: %s", text, strerror(-err));
 	else
 		error = xstrdup(s);
@@ -143,6 +163,8 @@ static void end_read(struct store *store, struct end *end, unsigned int side)
 		       &end->state))
 		end->state = XENBUS_UNKNOWN;
 	end->error = read_error(store, end);
+	end->config_file = store_read(store, "%s/" FIDO_XS_CONFIG_FILE,
+				      end->dir);
 }
 
 static void end_set_dir(struct end *end, const char *fmt, ...)
@@ -245,6 +267,8 @@ void link_free(struct link *link)
 	for (i = 0; i < NR_SIDES; i++) {
 		free(link->end[i].error);
 		link->end[i].error = NULL;
+		free(link->end[i].config_file);
+		link->end[i].config_file = NULL;
 	}
 	free(link->service);
 	link->service = NULL;
@@ -298,6 +322,28 @@ const char *link_state(const struct link *link)
 bool link_failed(const struct link *link)
 {
 	return link->end[FRONT].error || link->end[BACK].error;
+}
+
+static bool end_broken(const struct end *end)
+{
+	return end->error && end->errno_value != EBUSY;
+}
+
+/*
+ * As link_failed(), and it is not known that the driver only waits for memory
+ * that is still in use.
+ */
+bool link_broken(const struct link *link)
+{
+	return end_broken(&link->end[FRONT]) || end_broken(&link->end[BACK]);
+}
+
+/* NULL: somebody has made it by hand. */
+const char *link_config_file(const struct link *link)
+{
+	const char *file = link->end[FRONT].config_file;
+
+	return file ? file : link->end[BACK].config_file;
 }
 
 /* What the two sides complain of in one line, or NULL. To be freed. */

@@ -71,6 +71,8 @@ struct service {
  * @present: the directory is there, with what the toolstack writes
  * @state: XenbusState
  * @error: why this side's driver has given up, or NULL
+ * @errno_value: the same as a number, 0 if it is not known
+ * @config_file: where the supervisor found this link named, or NULL
  * @dir: path of the directory
  * @error_dir: where this side's xenbus reports errors of it
  */
@@ -79,6 +81,8 @@ struct end {
 	bool present;
 	unsigned int state;
 	char *error;
+	int errno_value;
+	char *config_file;
 	char dir[96];
 	char error_dir[96];
 };
@@ -111,6 +115,8 @@ void link_free(struct link *link);
 bool link_exists(const struct link *link);
 bool link_stale(const struct link *link);
 bool link_connected(const struct link *link);
+bool link_broken(const struct link *link);
+const char *link_config_file(const struct link *link);
 const char *link_state(const struct link *link);
 bool link_failed(const struct link *link);
 const char *link_hint(const struct link *link);
@@ -122,7 +128,9 @@ bool link_joins(const struct link *link, const char *a, const char *b,
 bool link_has(const struct link *link, const char *vm);
 
 bool service_up(const struct service *service);
+bool service_by_hand(const struct service *service);
 const char *service_type(const struct service *service);
+const char *service_config_file(const struct service *service);
 const char *service_node(const struct service *service, unsigned int side,
 			 const char *name);
 

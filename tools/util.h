@@ -11,7 +11,7 @@
 
 /* as in the kernel */
 #define __noreturn __attribute__((noreturn))
-#define __printf(fmt, args) __attribute__((format(printf, fmt, args)))
+#define __printf(a, b) __attribute__((format(printf, a, b)))
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 

@@ -25,7 +25,8 @@ passed=0 failed=0
 copy() {
 	rm -rf "${scratch:?}/src" "$scratch/out"
 	mkdir -p "$scratch/src"
-	cp -r "$top/fido" "$top/mmnet" "$top/mmblk" "$scratch/src/"
+	cp -r "$top/fido" "$top/mmnet" "$top/mmblk" "$top/tools" \
+		"$scratch/src/"
 }
 
 # Builds and runs the tests named, until one fails; says which.

@@ -1,0 +1,214 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0
+# DESCRIPTION: what the configuration names comes back when a VM does; mistakes are told with their line; what was made by hand stays; reload, end, errors
+# TIMEOUT: 600
+# shellcheck disable=SC1091
+. "$LAB_DIR/cases/mmblk-lib.sh"
+
+requires() {
+	need_tool fidoctl
+	need_module fido mmnet mmblk
+}
+
+CONF=/tmp/fido-watch
+LOG=/tmp/fido-watch.log
+
+# configure QUEUES: a network, and a disk of a in b
+configure() {
+	in_dom0 "mkdir -p $CONF"
+	to_vm dom0 $CONF/nas.conf << EOF
+# a comment
+[net]
+a = a
+b = b   # another
+queues = $1
+
+[blk]
+client = b
+server = a
+device = /dev/ram0
+serial = r1
+EOF
+}
+
+watch_start() {
+	in_vm_bg dom0 "echo \$\$ > $LOG.pid; exec fidoctl watch --config $CONF 2>> $LOG"
+	WATCH=$BG
+	wait_for 10 said 'begins'
+}
+
+watch_signal() {
+	in_dom0 "kill -$1 \$(cat $LOG.pid)"
+}
+
+said() {
+	in_dom0 "grep -q '$1' $LOG"
+}
+
+forget_log() {
+	in_dom0 ": > $LOG"
+}
+
+# As the supervisor sees them, one word for each service. Nothing is changed.
+states() {
+	in_dom0 "fidoctl watch --config $CONF --dry-run --json 2> /dev/null |
+		python3 -c 'import json, sys; print(\" \".join(x[\"state\"] for x in json.load(sys.stdin)))'"
+}
+
+states_are() {
+	[ "$(states)" = "$1" ]
+}
+
+# That the links are the same ones, with the same services.
+nodes() {
+	in_dom0 'xenstore-ls -f /local/domain | grep -E "/(device|backend)/fido/.*(config|type|mac|device|-id) = " | sort'
+}
+
+net_answers() {
+	local a b
+	a=$(mmnet_of a b)
+	b=$(mmnet_of b a)
+	in_vm a "ip addr replace 10.5.0.1/24 dev $a; ip link set $a up"
+	in_vm b "ip addr replace 10.5.0.2/24 dev $b; ip link set $b up"
+	wait_for 20 in_vm a 'ping -c 1 -W 1 10.5.0.2'
+}
+
+everything_works() {
+	wait_for 60 states_are 'up up'
+	net_answers
+	wait_for 30 one_disk
+	DISK=$(disk_name)
+	in_vm b "dd if=/dev/urandom of=/dev/$DISK bs=64k count=16 oflag=direct 2> /dev/null"
+	same_sums
+}
+
+mistakes() {
+	local said rc=0
+	configure 2
+	in_dom0 "fidoctl watch --config $CONF --check"
+	to_vm dom0 $CONF/bad.conf << 'EOF'
+[net]
+a = 1
+b = b
+mtuu = 1500
+mtu = 9
+EOF
+	said=$(in_dom0 "fidoctl watch --config $CONF --check 2>&1") || rc=$?
+	assert_eq "$rc" 1 'exit code of --check'
+	assert_match "$said" "^fidoctl: $CONF/bad.conf:2: a: 1 is a domain id"
+	assert_match "$said" "^fidoctl: $CONF/bad.conf:4: .net. knows no .mtuu"
+	assert_match "$said" "^fidoctl: $CONF/bad.conf:5: mtu: say a number from 68 to 65535"
+	assert_match "$said" "^fidoctl: $CONF/bad.conf is not used"
+	# the other file is used
+	assert_eq "$(states)" 'missing missing'
+	rc=0
+	said=$(in_dom0 'fidoctl watch --config /nowhere 2>&1') || rc=$?
+	assert_eq "$rc" 1 'exit code without a configuration'
+	assert_match "$said" '^fidoctl: /nowhere: No such file'
+	rc=0
+	in_dom0 'fidoctl watch --once --check 2>&1' || rc=$?
+	assert_eq "$rc" 2 'exit code of two modes'
+	in_dom0 "rm $CONF/bad.conf"
+}
+
+once() {
+	local before
+	assert_match "$(in_dom0 "fidoctl watch --config $CONF --dry-run 2>&1")" 'network a -- b: would be made'
+	assert_eq "$(nodes)" '' 'nodes after --dry-run'
+	in_dom0 "fidoctl watch --config $CONF --once"
+	everything_works
+	before=$(nodes)
+	in_dom0 "fidoctl watch --config $CONF --once"
+	assert_eq "$(nodes)" "$before" 'nodes after --once, the second time'
+	assert_eq "$(states)" 'up up'
+}
+
+# The client goes, then the server, whose device is there later than its module.
+return_of_vms() {
+	vm_kill b
+	vm_wait_gone b
+	wait_for 20 states_are 'waiting waiting'
+	wait_for 20 said 'stale link .* removed'
+	vm_create b
+	load_modules b
+	in_vm b 'modprobe mmblk'
+	everything_works
+
+	vm_kill a
+	vm_wait_gone a
+	wait_for 20 states_are 'waiting waiting'
+	wait_for 30 no_disk
+	vm_create a
+	load_modules a
+	in_vm a 'modprobe mmblk'
+	wait_for 60 said 'trying again: a: cannot serve /dev/ram0'
+	storage_modules
+	everything_works
+}
+
+pause_is_no_end() {
+	local before
+	before=$(nodes)
+	vm_pause a
+	in_dom0 "fidoctl watch --config $CONF --once"
+	assert_eq "$(nodes)" "$before" 'nodes while a is paused'
+	vm_unpause a
+	everything_works
+}
+
+# What is not the supervisor's, and what is no more.
+by_hand_and_reload() {
+	local before
+	in_dom0 'fidoctl link add a 0'
+	forget_log
+	configure 1
+	watch_signal HUP
+	wait_for 30 said 'network a -- b: made anew'
+	wait_for 60 states_are 'up up'
+	assert_eq "$(in_dom0 'fidoctl net show a b | grep -c "queues = 1"')" 2 'sides with the new parameter'
+	everything_works
+
+	# what somebody removes is made again
+	before=$(in_dom0 'fidoctl blk list' | wc -l)
+	in_dom0 'fidoctl link remove a b --force'
+	everything_works
+	assert_eq "$(in_dom0 'fidoctl blk list' | wc -l)" "$before" 'disks'
+
+	in_dom0 "rm $CONF/nas.conf"
+	watch_signal HUP
+	wait_for 60 in_dom0 '! fidoctl link show a b > /dev/null 2>&1'
+	wait_for 30 no_disk
+	in_dom0 'fidoctl link show a 0 > /dev/null'
+}
+
+end_of_it() {
+	local rc=0
+	watch_signal TERM
+	in_dom0 "timeout $SLOW tail -s 0.05 --pid=\$(cat $LOG.pid) -f /dev/null"
+	wait "$WATCH" || rc=$?
+	assert_eq "$rc" 0 'exit code after SIGTERM'
+	wait_for 5 said 'ends, links stay'
+}
+
+run() {
+	no_links
+	in_dom0 "rm -rf $CONF $LOG $LOG.pid"
+	load_modules a b
+	storage_modules
+	mistakes
+	once
+
+	# takes over what is there
+	watch_start
+	wait_for 20 said 'network a -- b: up'
+	return_of_vms
+	pause_is_no_end
+	by_hand_and_reload
+	end_of_it
+}
+
+cleanup() {
+	in_dom0 "if kill \$(cat $LOG.pid); then timeout 10 tail -s 0.05 --pid=\$(cat $LOG.pid) -f /dev/null; fi 2> /dev/null
+		cat $LOG; rm -rf $CONF $LOG $LOG.pid; true"
+	no_links
+}

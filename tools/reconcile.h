@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Bringing about what the configuration names.
+ */
+#ifndef FIDOCTL_RECONCILE_H
+#define FIDOCTL_RECONCILE_H
+
+#include <signal.h>
+
+#include "config.h"
+#include "wish.h"
+
+/**
+ * struct supervisor - what one look at everything works with
+ * @store: connection to xenstore
+ * @config: what there shall be
+ * @mask: signals while waiting
+ * @apply: bring parameters up to date, remove what is not named any more
+ * @dry_run: only say what would be done
+ * @topology: the links, as they were read last
+ * @roster: the VMs that run
+ * @wake: when to look again if nothing happens
+ * @failures: attempts that failed
+ */
+struct supervisor {
+	struct store store;
+	struct config config;
+	const sigset_t *mask;
+	bool apply;
+	bool dry_run;
+	struct topology topology;
+	struct roster roster;
+	long long wake;
+	unsigned int failures;
+};
+
+void reconcile(struct supervisor *sup);
+
+#endif /* FIDOCTL_RECONCILE_H */
