@@ -44,7 +44,9 @@ static struct mmblk_queue *mmblk_queue_alloc(struct mmblk_client *client,
 	}
 	q->client = client;
 	q->index = index;
+	q->polled = index >= client->service.nr_queues - client->nr_poll;
 	spin_lock_init(&q->lock);
+	spin_lock_init(&q->rx_lock);
 	tasklet_setup(&q->bh, mmblk_complete_bh);
 	return q;
 }
@@ -147,6 +149,14 @@ static void mmblk_free_bounces(struct mmblk_queue *q)
 	}
 }
 
+/* From now on, or not any more, completions are looked for. */
+static void mmblk_set_live(struct mmblk_queue *q, bool live)
+{
+	spin_lock_bh(&q->rx_lock);
+	q->live = live;
+	spin_unlock_bh(&q->rx_lock);
+}
+
 static int mmblk_client_up(struct mmblk_service *service)
 {
 	struct mmblk_client *client = to_mmblk_client(service);
@@ -164,6 +174,8 @@ static int mmblk_client_up(struct mmblk_service *service)
 			return err;
 		fido_chan_set_priv(q->chan, q);
 	}
+	for (i = 0; i < service->nr_queues; i++)
+		mmblk_set_live(client->queue[i], true);
 	return 0;
 }
 
@@ -188,8 +200,10 @@ static void mmblk_client_down(struct mmblk_service *service)
 	unsigned int i;
 
 	/* No events come any more; after this nobody completes or configures */
-	for (i = 0; i < service->nr_queues; i++)
+	for (i = 0; i < service->nr_queues; i++) {
 		tasklet_kill(&client->queue[i]->bh);
+		mmblk_set_live(client->queue[i], false);
+	}
 
 	/* Waits for queue_rq, which does not sleep; then nobody submits */
 	if (client->running)
@@ -206,8 +220,8 @@ mmblk_client_stats(struct mmblk_service *service, unsigned int queue)
 	return &to_mmblk_client(service)->queue[queue]->stats;
 }
 
-static int mmblk_client_params(struct mmblk_client *client,
-			       struct fido_device *fdev)
+static int mmblk_param_serial(struct mmblk_client *client,
+			      struct fido_device *fdev)
 {
 	char *serial = fido_param(fdev, "serial");
 	int err = 0;
@@ -220,6 +234,28 @@ static int mmblk_client_params(struct mmblk_client *client,
 	}
 	kfree(serial);
 	return err;
+}
+
+/* One of the queues at least is left for who does not poll. */
+static int mmblk_param_poll(struct mmblk_client *client,
+			    struct fido_device *fdev)
+{
+	fido_param_uint(fdev, "poll-queues", &client->nr_poll);
+	if (client->nr_poll < client->service.nr_queues)
+		return 0;
+	fido_error(fdev, -EINVAL, "poll-queues has just been changed");
+	return -EINVAL;
+}
+
+static int mmblk_client_params(struct mmblk_client *client,
+			       struct fido_device *fdev)
+{
+	int err;
+
+	err = mmblk_param_poll(client, fdev);
+	if (err)
+		return err;
+	return mmblk_param_serial(client, fdev);
 }
 
 static struct mmblk_service *mmblk_client_create(struct fido_device *fdev,

@@ -60,19 +60,26 @@ static const struct mmblk_role *mmblk_find_role(struct fido_device *fdev)
 	return role;
 }
 
+/* Each queue is a channel; those that are polled come on top of the others. */
 static int mmblk_nr_queues(struct fido_device *fdev, unsigned int *nr)
 {
+	unsigned int queues = 1, poll = 0;
 	int err;
 
-	*nr = 1;
-	err = fido_param_uint(fdev, "queues", nr);
-	if (err == -ENOENT)
-		return 0;
-	if (err || !*nr || *nr > FIDO_MAX_CHANNELS) {
+	err = fido_param_uint(fdev, "queues", &queues);
+	if ((err && err != -ENOENT) || !queues || queues > FIDO_MAX_CHANNELS) {
 		fido_error(fdev, -EINVAL, "queues must be 1 to %u",
 			   FIDO_MAX_CHANNELS);
 		return -EINVAL;
 	}
+	err = fido_param_uint(fdev, "poll-queues", &poll);
+	if ((err && err != -ENOENT) || poll > FIDO_MAX_CHANNELS - queues) {
+		fido_error(fdev, -EINVAL,
+			   "queues and poll-queues together must be 1 to %u",
+			   FIDO_MAX_CHANNELS);
+		return -EINVAL;
+	}
+	*nr = queues + poll;
 	return 0;
 }
 

@@ -111,12 +111,33 @@ static void check_disk(const struct request *req,
 	}
 }
 
+/*
+ * Of the client's queues some are polled; the server serves all of them alike.
+ * By default each vCPU can have a queue of its own, as far as both VMs have one
+ * for it: a server with fewer has no use for more threads.
+ */
+static void write_queues(struct store *store, const struct options *opt,
+			 const struct link *link, unsigned int client,
+			 unsigned int id)
+{
+	unsigned int queues = opt->queues;
+
+	if (!(opt->given & OPT_QUEUES))
+		queues = link_queues(store, link,
+				     FIDO_MAX_CHANNELS - opt->poll_queues);
+	service_set(store, link, client, id, "queues", "%u", queues);
+	if (opt->given & OPT_POLL_QUEUES)
+		service_set(store, link, client, id, "poll-queues", "%u",
+			    opt->poll_queues);
+	service_set(store, link, !client, id, "queues", "%u",
+		    queues + opt->poll_queues);
+}
+
 static void write_disk(struct store *store, const struct request *req,
 		       const struct link *link, unsigned int client,
 		       unsigned int id)
 {
 	const struct options *opt = req->opt;
-	unsigned int side;
 
 	service_set(store, link, client, id, "role", "client");
 	service_set(store, link, !client, id, "role", "server");
@@ -126,9 +147,7 @@ static void write_disk(struct store *store, const struct request *req,
 	if (opt->serial)
 		service_set(store, link, client, id, "serial", "%s",
 			    opt->serial);
-	for (side = 0; opt->given & OPT_QUEUES && side < NR_SIDES; side++)
-		service_set(store, link, side, id, "queues", "%u",
-			    opt->queues);
+	write_queues(store, opt, link, client, id);
 }
 
 static void print_json(const struct link *link, const struct service *service)

@@ -70,8 +70,8 @@ static const struct command commands[] = {
 
 	{ "blk", "add", cmd_blk_add, 2, 2,
 	  OPT_WAIT | OPT_JSON | OPT_READ_ONLY | OPT_SHARED | OPT_SERIAL |
-	  OPT_QUEUES,
-	  "CLIENT SERVER:/dev/NAME [--read-only] [--shared] [--serial TEXT] [--queues N] [--wait SECONDS] [--json]",
+	  OPT_QUEUES | OPT_POLL_QUEUES,
+	  "CLIENT SERVER:/dev/NAME [--read-only] [--shared] [--serial TEXT] [--queues N] [--poll-queues N] [--wait SECONDS] [--json]",
 	  "a disk of one VM in another (and a link, if there is none)" },
 	{ "blk", "remove", cmd_blk_remove, 2, 2, 0,
 	  "CLIENT SERVER:/dev/NAME",
@@ -95,6 +95,7 @@ static const struct option long_options[] = {
 	{ "mac-b", required_argument, NULL, VAL_MAC_B },
 	{ "mtu", required_argument, NULL, OPT_MTU },
 	{ "queues", required_argument, NULL, OPT_QUEUES },
+	{ "poll-queues", required_argument, NULL, OPT_POLL_QUEUES },
 	{ "read-only", no_argument, NULL, OPT_READ_ONLY },
 	{ "shared", no_argument, NULL, OPT_SHARED },
 	{ "serial", required_argument, NULL, OPT_SERIAL },
@@ -210,6 +211,10 @@ static void take_option(struct options *opt, int val)
 		opt->queues = take_number("--queues", optarg, 1,
 					  FIDO_MAX_CHANNELS);
 		break;
+	case OPT_POLL_QUEUES:
+		opt->poll_queues = take_number("--poll-queues", optarg, 1,
+					       FIDO_MAX_CHANNELS - 1);
+		break;
 	case OPT_SERIAL:
 		opt->serial = take_serial(optarg);
 		break;
@@ -269,6 +274,9 @@ static void check(const struct command *cmd, const struct options *opt)
 			  cmd->verb, cmd->synopsis);
 	if (opt->mac[0] && opt->mac[1] && !strcasecmp(opt->mac[0], opt->mac[1]))
 		die_usage("--mac-a and --mac-b are the same: each interface needs its own");
+	if (opt->queues + opt->poll_queues > FIDO_MAX_CHANNELS)
+		die_usage("--queues and --poll-queues: say %d together at most",
+			  FIDO_MAX_CHANNELS);
 }
 
 int main(int argc, char **argv)

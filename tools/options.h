@@ -18,6 +18,7 @@ enum {
 	OPT_READ_ONLY = 1 << 7,
 	OPT_SHARED = 1 << 8,
 	OPT_SERIAL = 1 << 9,
+	OPT_POLL_QUEUES = 1 << 10,
 };
 
 /**
@@ -29,6 +30,7 @@ enum {
  * @mac: of the first and of the second VM's interface, or NULL
  * @mtu: valid if given
  * @queues: valid if given
+ * @poll_queues: valid if given
  * @serial: or NULL
  */
 struct options {
@@ -39,6 +41,7 @@ struct options {
 	const char *mac[2];
 	unsigned int mtu;
 	unsigned int queues;
+	unsigned int poll_queues;
 	const char *serial;
 };
 
