@@ -8,8 +8,8 @@
 #include <linux/module.h>
 #include <linux/slab.h>
 #include <linux/string.h>
-#include <linux/sysfs.h>
 
+#include "attrs.h"
 #include "mmblk.h"
 
 /* The layout is the protocol: it must not change by accident. */
@@ -178,26 +178,9 @@ static void mmblk_down(struct fido_device *fdev)
 	mutex_unlock(&service->lock);
 }
 
-static ssize_t role_show(struct device *dev, struct device_attribute *attr,
-			 char *buf)
-{
-	struct mmblk_service *service = dev_get_drvdata(dev);
-
-	return sysfs_emit(buf, "%s\n", service->role->name);
-}
-static DEVICE_ATTR_RO(role);
-
-static struct attribute *mmblk_attrs[] = {
-	&dev_attr_role.attr,
-	NULL,
-};
-
-static const struct attribute_group mmblk_group = {
-	.attrs = mmblk_attrs,
-};
-
 static const struct attribute_group *mmblk_groups[] = {
-	&mmblk_group,
+	&mmblk_attr_group,
+	&mmblk_server_attr_group,
 	&mmblk_stats_group,
 	NULL,
 };

@@ -148,6 +148,12 @@ static void write_disk(struct store *store, const struct request *req,
 		service_set(store, link, client, id, "serial", "%s",
 			    opt->serial);
 	write_queues(store, opt, link, client, id);
+	if (opt->given & OPT_DEPTH)
+		service_set(store, link, !client, id, "depth", "%u",
+			    opt->depth);
+	if (opt->given & OPT_BANDWIDTH)
+		service_set(store, link, !client, id, "bandwidth", "%u",
+			    opt->bandwidth);
 }
 
 static void print_json(const struct link *link, const struct service *service)

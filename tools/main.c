@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "fido_proto.h"
+#include "mmblk_proto.h"
 #include "options.h"
 #include "util.h"
 
@@ -21,6 +22,7 @@
 #define MAX_MTU		65535
 #define MAX_SERIAL	36
 #define MAX_WAIT	86400
+#define MAX_BANDWIDTH	1000000
 
 /**
  * struct command - what fidoctl can do
@@ -70,8 +72,8 @@ static const struct command commands[] = {
 
 	{ "blk", "add", cmd_blk_add, 2, 2,
 	  OPT_WAIT | OPT_JSON | OPT_READ_ONLY | OPT_SHARED | OPT_SERIAL |
-	  OPT_QUEUES | OPT_POLL_QUEUES,
-	  "CLIENT SERVER:/dev/NAME [--read-only] [--shared] [--serial TEXT] [--queues N] [--poll-queues N] [--wait SECONDS] [--json]",
+	  OPT_QUEUES | OPT_POLL_QUEUES | OPT_DEPTH | OPT_BANDWIDTH,
+	  "CLIENT SERVER:/dev/NAME [--read-only] [--shared] [--serial TEXT] [--queues N] [--poll-queues N] [--depth N] [--bandwidth MIB_PER_S] [--wait SECONDS] [--json]",
 	  "a disk of one VM in another (and a link, if there is none)" },
 	{ "blk", "remove", cmd_blk_remove, 2, 2, 0,
 	  "CLIENT SERVER:/dev/NAME",
@@ -96,6 +98,8 @@ static const struct option long_options[] = {
 	{ "mtu", required_argument, NULL, OPT_MTU },
 	{ "queues", required_argument, NULL, OPT_QUEUES },
 	{ "poll-queues", required_argument, NULL, OPT_POLL_QUEUES },
+	{ "depth", required_argument, NULL, OPT_DEPTH },
+	{ "bandwidth", required_argument, NULL, OPT_BANDWIDTH },
 	{ "read-only", no_argument, NULL, OPT_READ_ONLY },
 	{ "shared", no_argument, NULL, OPT_SHARED },
 	{ "serial", required_argument, NULL, OPT_SERIAL },
@@ -214,6 +218,13 @@ static void take_option(struct options *opt, int val)
 	case OPT_POLL_QUEUES:
 		opt->poll_queues = take_number("--poll-queues", optarg, 1,
 					       FIDO_MAX_CHANNELS - 1);
+		break;
+	case OPT_DEPTH:
+		opt->depth = take_number("--depth", optarg, 1, MMBLK_DEPTH);
+		break;
+	case OPT_BANDWIDTH:
+		opt->bandwidth = take_number("--bandwidth", optarg, 1,
+					     MAX_BANDWIDTH);
 		break;
 	case OPT_SERIAL:
 		opt->serial = take_serial(optarg);

@@ -19,6 +19,8 @@ enum {
 	OPT_SHARED = 1 << 8,
 	OPT_SERIAL = 1 << 9,
 	OPT_POLL_QUEUES = 1 << 10,
+	OPT_DEPTH = 1 << 11,
+	OPT_BANDWIDTH = 1 << 12,
 };
 
 /**
@@ -31,6 +33,8 @@ enum {
  * @mtu: valid if given
  * @queues: valid if given
  * @poll_queues: valid if given
+ * @depth: valid if given
+ * @bandwidth: MiB a second, valid if given
  * @serial: or NULL
  */
 struct options {
@@ -42,6 +46,8 @@ struct options {
 	unsigned int mtu;
 	unsigned int queues;
 	unsigned int poll_queues;
+	unsigned int depth;
+	unsigned int bandwidth;
 	const char *serial;
 };
 
