@@ -7,6 +7,7 @@
 #include <linux/sysfs.h>
 
 #include "attrs.h"
+#include "client.h"
 #include "mmblk.h"
 #include "server.h"
 
@@ -35,6 +36,48 @@ static umode_t attr_if_role(struct kobject *kobj, struct attribute *attr,
 
 	return service->role == role ? attr->mode : 0;
 }
+
+/* Client */
+
+static const struct mmblk_client *dev_to_client(struct device *dev)
+{
+	struct mmblk_service *service = dev_get_drvdata(dev);
+
+	return to_mmblk_client(service);
+}
+
+/* As the disk has it, and where lsblk looks for it: at the disk's parent */
+static ssize_t serial_show(struct device *dev, struct device_attribute *attr,
+			   char *buf)
+{
+	return sysfs_emit(buf, "%s\n", dev_to_client(dev)->serial);
+}
+static DEVICE_ATTR_RO(serial);
+
+static ssize_t users_show(struct device *dev, struct device_attribute *attr,
+			  char *buf)
+{
+	return sysfs_emit(buf, "%u\n",
+			  READ_ONCE(dev_to_client(dev)->users.nr));
+}
+static DEVICE_ATTR_RO(users);
+
+static struct attribute *mmblk_client_attrs[] = {
+	&dev_attr_serial.attr,
+	&dev_attr_users.attr,
+	NULL,
+};
+
+static umode_t client_is_visible(struct kobject *kobj, struct attribute *attr,
+				 int n)
+{
+	return attr_if_role(kobj, attr, &mmblk_client_role);
+}
+
+const struct attribute_group mmblk_client_attr_group = {
+	.is_visible = client_is_visible,
+	.attrs = mmblk_client_attrs,
+};
 
 /* Server */
 

@@ -8,6 +8,7 @@
 struct attribute_group;
 
 extern const struct attribute_group mmblk_attr_group;
+extern const struct attribute_group mmblk_client_attr_group;
 extern const struct attribute_group mmblk_server_attr_group;
 
 #endif /* MMBLK_ATTRS_H */

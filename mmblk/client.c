@@ -270,6 +270,7 @@ static struct mmblk_service *mmblk_client_create(struct fido_device *fdev,
 	client->service.nr_queues = nr_queues;
 	spin_lock_init(&client->lock);
 	INIT_DELAYED_WORK(&client->work, mmblk_disk_work);
+	mmblk_users_init(&client->users, fdev);
 
 	err = mmblk_client_params(client, fdev);
 	if (err)
@@ -320,6 +321,7 @@ static void mmblk_client_destroy(struct mmblk_service *service)
 	mmblk_client_run(client);
 	/* add_disk() may be waiting for requests: they have just been failed */
 	cancel_delayed_work_sync(&client->work);
+	mmblk_users_end(&client->users);
 
 	mmblk_disk_remove(client);
 	mmblk_queues_free(client, service->nr_queues);

@@ -11,6 +11,7 @@
 #include <linux/workqueue.h>
 
 #include "mmblk.h"
+#include "users.h"
 
 struct gendisk;
 struct io_comp_batch;
@@ -86,6 +87,7 @@ struct mmblk_queue {
  * @disk: the disk; frees this structure with its last user, once it was added
  * @index: number in the name
  * @serial: identity, possibly empty
+ * @users: who has the disk open
  * @dead: the service has been removed, requests fail. Never reset.
  * @running: requests are dispatched. Changed by ->down() and by the first
  *	configuration after ->up(), which exclude each other.
@@ -106,6 +108,7 @@ struct mmblk_client {
 	struct gendisk *disk;
 	int index;
 	char serial[MMBLK_SERIAL_LEN + 1];
+	struct mmblk_users users;
 	bool dead;
 	bool running;
 	bool added;

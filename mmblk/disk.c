@@ -42,6 +42,8 @@ static void mmblk_free_disk(struct gendisk *disk)
 
 static const struct block_device_operations mmblk_fops = {
 	.owner = THIS_MODULE,
+	.open = compat_disk_open,
+	.release = compat_disk_release,
 	.free_disk = mmblk_free_disk,
 };
 

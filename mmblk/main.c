@@ -180,6 +180,7 @@ static void mmblk_down(struct fido_device *fdev)
 
 static const struct attribute_group *mmblk_groups[] = {
 	&mmblk_attr_group,
+	&mmblk_client_attr_group,
 	&mmblk_server_attr_group,
 	&mmblk_stats_group,
 	NULL,

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
+#include "blk.h"
 #include "change.h"
 #include "json.h"
 #include "list.h"
@@ -41,6 +43,24 @@ static const char *node_or(const struct service *service, unsigned int side,
 	const char *value = service_node(service, side, name);
 
 	return value ? value : otherwise;
+}
+
+/* Who is gone has no use for it. To be freed; NULL if nobody has it open. */
+char *disk_in_use(const struct link *link, const struct service *service)
+{
+	const struct domain *domain;
+	unsigned int client, nr;
+
+	if (!client_side(service, &client))
+		return NULL;
+	domain = &link->end[client].domain;
+	if (!domain->running ||
+	    !parse_uint(node_or(service, client, "users", "0"), UINT_MAX,
+			&nr) || !nr)
+		return NULL;
+	return xasprintf("disk %s is in use in %s, open %u time%s: unmount or close it there, or say --force: what is not written yet is lost then",
+			 node_or(service, client, "disk", "?"), domain->name,
+			 nr, nr > 1 ? "s" : "");
 }
 
 static bool disk_matches(const struct request *req, const struct link *link,
@@ -185,6 +205,7 @@ static const struct service_kind blk_kind = {
 	.matches = disk_matches,
 	.check = check_disk,
 	.write = write_disk,
+	.in_use = disk_in_use,
 	.print_json = print_json,
 };
 

@@ -87,7 +87,7 @@ run() {
 
 cleanup() {
 	in_vm a 'modprobe mmblk'
-	in_dom0 'fidoctl blk remove b a:/dev/nullb0 > /dev/null 2>&1; true'
+	in_dom0 'fidoctl blk remove b a:/dev/nullb0 --force > /dev/null 2>&1; true'
 	SERVED=/dev/ram0
 	disks_gone
 	in_vm a 'modprobe -q -r null_blk; true'
