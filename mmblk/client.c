@@ -5,7 +5,8 @@
  * The disk exists from the first configuration on until the service is
  * removed, whatever the link does in between. While the service is down, the
  * queues are quiesced: requests wait, and those that were in flight are sent
- * again after the next configuration.
+ * again after the next configuration. They wait for ever, or as long as the
+ * administrator has said; then they fail.
  */
 #include <linux/err.h>
 #include <linux/idr.h>
@@ -14,6 +15,9 @@
 
 #include "client.h"
 #include "segs.h"
+
+/* Seconds: a day */
+#define MMBLK_MAX_TIMEOUT	86400
 
 static DEFINE_IDA(mmblk_index);
 
@@ -77,17 +81,60 @@ static int mmblk_queues_alloc(struct mmblk_client *client, unsigned int nr)
 
 /* Configuration */
 
+/* What waits goes to queue_rq, which knows what to do with it. */
+static void mmblk_client_flow(struct mmblk_client *client)
+{
+	blk_mq_unquiesce_queue(client->disk->queue);
+	blk_mq_kick_requeue_list(client->disk->queue);
+}
+
 /*
  * After ->up() or its failure to come: let the requests go. Nothing else
- * changes @running here, since ->down() waits for the caller.
+ * sets @running, and ->down() waits for the caller.
  */
 static void mmblk_client_run(struct mmblk_client *client)
 {
-	if (client->running)
-		return;
+	bool flows;
+
+	spin_lock_bh(&client->lock);
+	flows = client->running || client->lapsed;
 	client->running = true;
-	blk_mq_unquiesce_queue(client->disk->queue);
-	blk_mq_kick_requeue_list(client->disk->queue);
+	/*
+	 * Pairs with the acquire in mmblk_queue_rq(): the channels are there.
+	 * Who has not seen yet that the client is dead must see the other.
+	 */
+	if (!client->dead)
+		smp_store_release(&client->lapsed, false);
+	spin_unlock_bh(&client->lock);
+	if (!flows)
+		mmblk_client_flow(client);
+}
+
+/*
+ * The service is down for as long as the administrator lets requests wait. None
+ * of them is with a server now, as far as we know: what was, has been requeued
+ * in ->down(). One that has not gone down yet, since it has not noticed or hangs,
+ * may still read the data of writes that fail here, as in
+ * mmblk_client_destroy().
+ */
+static void mmblk_client_lapse(struct work_struct *work)
+{
+	struct mmblk_client *client = container_of(to_delayed_work(work),
+						   struct mmblk_client, lapse);
+	bool lapsed;
+
+	spin_lock_bh(&client->lock);
+	lapsed = !client->running && !client->lapsed && !client->dead &&
+		 !time_before(jiffies, client->lapse_at);
+	if (lapsed)
+		WRITE_ONCE(client->lapsed, true);
+	spin_unlock_bh(&client->lock);
+	if (!lapsed)
+		return;
+	dev_warn(&client->service.fdev->dev,
+		 "%s: the server is away for %u s, requests fail until it is back\n",
+		 client->disk->disk_name, client->timeout);
+	mmblk_client_flow(client);
 }
 
 /**
@@ -197,6 +244,7 @@ static void mmblk_requeue_all(struct mmblk_queue *q)
 static void mmblk_client_down(struct mmblk_service *service)
 {
 	struct mmblk_client *client = to_mmblk_client(service);
+	bool running;
 	unsigned int i;
 
 	/* No events come any more; after this nobody completes or configures */
@@ -205,13 +253,22 @@ static void mmblk_client_down(struct mmblk_service *service)
 		mmblk_set_live(client->queue[i], false);
 	}
 
-	/* Waits for queue_rq, which does not sleep; then nobody submits */
-	if (client->running)
-		blk_mq_quiesce_queue(client->disk->queue);
+	spin_lock_bh(&client->lock);
+	running = client->running;
 	client->running = false;
+	client->lapse_at = jiffies + client->timeout * HZ;
+	spin_unlock_bh(&client->lock);
+	/* Waits for queue_rq, which does not sleep; then nobody submits */
+	if (running)
+		blk_mq_quiesce_queue(client->disk->queue);
 
 	for (i = 0; i < service->nr_queues; i++)
 		mmblk_requeue_all(client->queue[i]);
+	if (!running || !client->timeout)
+		return;
+	/* one of an earlier time may be there still, and would come too soon */
+	cancel_delayed_work(&client->lapse);
+	schedule_delayed_work(&client->lapse, client->timeout * HZ);
 }
 
 static const struct mmblk_stats *
@@ -247,12 +304,29 @@ static int mmblk_param_poll(struct mmblk_client *client,
 	return -EINVAL;
 }
 
+static int mmblk_param_timeout(struct mmblk_client *client,
+			       struct fido_device *fdev)
+{
+	int err = fido_param_uint(fdev, "timeout", &client->timeout);
+
+	if (err == -ENOENT)
+		return 0;
+	if (!err && client->timeout && client->timeout <= MMBLK_MAX_TIMEOUT)
+		return 0;
+	fido_error(fdev, -EINVAL, "timeout must be 1 to %u seconds",
+		   MMBLK_MAX_TIMEOUT);
+	return -EINVAL;
+}
+
 static int mmblk_client_params(struct mmblk_client *client,
 			       struct fido_device *fdev)
 {
 	int err;
 
 	err = mmblk_param_poll(client, fdev);
+	if (err)
+		return err;
+	err = mmblk_param_timeout(client, fdev);
 	if (err)
 		return err;
 	return mmblk_param_serial(client, fdev);
@@ -270,6 +344,7 @@ static struct mmblk_service *mmblk_client_create(struct fido_device *fdev,
 	client->service.nr_queues = nr_queues;
 	spin_lock_init(&client->lock);
 	INIT_DELAYED_WORK(&client->work, mmblk_disk_work);
+	INIT_DELAYED_WORK(&client->lapse, mmblk_client_lapse);
 	mmblk_users_init(&client->users, fdev);
 
 	err = mmblk_client_params(client, fdev);
@@ -317,8 +392,11 @@ static void mmblk_client_destroy(struct mmblk_service *service)
 	 * writes that fail here: what they leave on the device is undefined,
 	 * as for every failed write, up to whatever the pages hold by then.
 	 */
+	spin_lock_bh(&client->lock);
 	WRITE_ONCE(client->dead, true);
+	spin_unlock_bh(&client->lock);
 	mmblk_client_run(client);
+	cancel_delayed_work_sync(&client->lapse);
 	/* add_disk() may be waiting for requests: they have just been failed */
 	cancel_delayed_work_sync(&client->work);
 	mmblk_users_end(&client->users);

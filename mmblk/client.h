@@ -89,10 +89,16 @@ struct mmblk_queue {
  * @serial: identity, possibly empty
  * @users: who has the disk open
  * @dead: the service has been removed, requests fail. Never reset.
- * @running: requests are dispatched. Changed by ->down() and by the first
- *	configuration after ->up(), which exclude each other.
+ * @timeout: seconds that requests wait while the service is down; zero: for
+ *	ever
+ * @lapse: fails them then
+ * @lapse_at: when that is, in jiffies; valid while it is scheduled
+ * @running: requests are sent to the server. Changed by ->down() and by the
+ *	first configuration after ->up(), which exclude each other.
+ * @lapsed: the service is down for too long, requests fail. Queues are quiesced
+ *	if neither this nor @running nor @dead is set.
  * @added: add_disk() succeeded; belongs to @work
- * @lock: guards @config and @has_config
+ * @lock: guards @config, @has_config, @dead, @running, @lapsed and @lapse_at
  * @config: latest from the server, checked
  * @has_config: there is one
  * @refused: the latest one was of another kind of disk
@@ -109,11 +115,15 @@ struct mmblk_client {
 	int index;
 	char serial[MMBLK_SERIAL_LEN + 1];
 	struct mmblk_users users;
+	unsigned int timeout;
+	struct delayed_work lapse;
+	unsigned long lapse_at;
 	bool dead;
 	bool running;
+	bool lapsed;
 	bool added;
 	bool failed;
-	spinlock_t lock;	/* @config, @has_config */
+	spinlock_t lock;	/* @config and what else stands above */
 	struct mmblk_config config;
 	bool has_config;
 	bool refused;

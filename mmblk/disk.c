@@ -50,7 +50,8 @@ static const struct block_device_operations mmblk_fops = {
 /*
  * The server cannot be made to stop reading a request's pages, and while the
  * link is down there is nobody to ask: requests wait. What ends the wait is
- * the completion, the reconnect, or the removal of the service.
+ * the completion, the reconnect, the removal of the service, or
+ * mmblk_client_lapse().
  *
  * Whoever polls may stop to do so while his requests are with the server (his
  * process ends, the queue is frozen): then nobody else looks. A request that

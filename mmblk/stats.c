@@ -73,6 +73,7 @@ STAT(full, FULL);
 STAT(refused, REFUSED);
 STAT(deepest, DEEPEST);
 STAT(held, HELD);
+STAT(timeouts, TIMEOUTS);
 STAT(requeues, REQUEUES);
 STAT(completions, COMPLETIONS);
 STAT(errors, ERRORS);
@@ -142,6 +143,7 @@ static struct attribute *mmblk_stats_attrs[] = {
 	&stat_refused.attr.attr,
 	&stat_deepest.attr.attr,
 	&stat_held.attr.attr,
+	&stat_timeouts.attr.attr,
 	&stat_requeues.attr.attr,
 	&stat_completions.attr.attr,
 	&stat_errors.attr.attr,

@@ -27,6 +27,7 @@ struct attribute_group;
  * @MMBLK_STAT_REFUSED: server: requests that make no sense
  * @MMBLK_STAT_DEEPEST: server: most requests that the device had at a time
  * @MMBLK_STAT_HELD: server: times that a limit kept requests waiting
+ * @MMBLK_STAT_TIMEOUTS: client: requests that failed as the server was away
  * @MMBLK_STAT_REQUEUES: client: requests sent again after a reconnect
  * @MMBLK_STAT_READ_BYTES: data of READ completions; client: copied
  * @MMBLK_STAT_COMPLETIONS: completions
@@ -54,6 +55,7 @@ enum mmblk_stat {
 	MMBLK_STAT_REFUSED,
 	MMBLK_STAT_DEEPEST,
 	MMBLK_STAT_HELD,
+	MMBLK_STAT_TIMEOUTS,
 	MMBLK_STAT_REQUEUES,
 	MMBLK_STAT_READ_BYTES,
 	MMBLK_STAT_COMPLETIONS,

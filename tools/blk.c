@@ -167,6 +167,9 @@ static void write_disk(struct store *store, const struct request *req,
 	if (opt->serial)
 		service_set(store, link, client, id, "serial", "%s",
 			    opt->serial);
+	if (opt->given & OPT_TIMEOUT)
+		service_set(store, link, client, id, "timeout", "%u",
+			    opt->timeout);
 	write_queues(store, opt, link, client, id);
 	if (opt->given & OPT_DEPTH)
 		service_set(store, link, !client, id, "depth", "%u",

@@ -23,6 +23,7 @@
 #define MAX_SERIAL	36
 #define MAX_WAIT	86400
 #define MAX_BANDWIDTH	1000000
+#define MAX_TIMEOUT	86400
 
 /**
  * struct command - what fidoctl can do
@@ -72,8 +73,9 @@ static const struct command commands[] = {
 
 	{ "blk", "add", cmd_blk_add, 2, 2,
 	  OPT_WAIT | OPT_JSON | OPT_READ_ONLY | OPT_SHARED | OPT_SERIAL |
-	  OPT_QUEUES | OPT_POLL_QUEUES | OPT_DEPTH | OPT_BANDWIDTH,
-	  "CLIENT SERVER:/dev/NAME [--read-only] [--shared] [--serial TEXT] [--queues N] [--poll-queues N] [--depth N] [--bandwidth MIB_PER_S] [--wait SECONDS] [--json]",
+	  OPT_QUEUES | OPT_POLL_QUEUES | OPT_DEPTH | OPT_BANDWIDTH |
+	  OPT_TIMEOUT,
+	  "CLIENT SERVER:/dev/NAME [--read-only] [--shared] [--serial TEXT] [--queues N] [--poll-queues N] [--depth N] [--bandwidth MIB_PER_S] [--timeout SECONDS] [--wait SECONDS] [--json]",
 	  "a disk of one VM in another (and a link, if there is none)" },
 	{ "blk", "remove", cmd_blk_remove, 2, 2, OPT_FORCE | OPT_WAIT,
 	  "CLIENT SERVER:/dev/NAME [--wait SECONDS] [--force]",
@@ -100,6 +102,7 @@ static const struct option long_options[] = {
 	{ "poll-queues", required_argument, NULL, OPT_POLL_QUEUES },
 	{ "depth", required_argument, NULL, OPT_DEPTH },
 	{ "bandwidth", required_argument, NULL, OPT_BANDWIDTH },
+	{ "timeout", required_argument, NULL, OPT_TIMEOUT },
 	{ "read-only", no_argument, NULL, OPT_READ_ONLY },
 	{ "shared", no_argument, NULL, OPT_SHARED },
 	{ "serial", required_argument, NULL, OPT_SERIAL },
@@ -225,6 +228,10 @@ static void take_option(struct options *opt, int val)
 	case OPT_BANDWIDTH:
 		opt->bandwidth = take_number("--bandwidth", optarg, 1,
 					     MAX_BANDWIDTH);
+		break;
+	case OPT_TIMEOUT:
+		opt->timeout = take_number("--timeout", optarg, 1,
+					   MAX_TIMEOUT);
 		break;
 	case OPT_SERIAL:
 		opt->serial = take_serial(optarg);

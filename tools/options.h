@@ -21,6 +21,7 @@ enum {
 	OPT_POLL_QUEUES = 1 << 10,
 	OPT_DEPTH = 1 << 11,
 	OPT_BANDWIDTH = 1 << 12,
+	OPT_TIMEOUT = 1 << 13,
 };
 
 /**
@@ -35,6 +36,7 @@ enum {
  * @poll_queues: valid if given
  * @depth: valid if given
  * @bandwidth: MiB a second, valid if given
+ * @timeout: seconds, valid if given
  * @serial: or NULL
  */
 struct options {
@@ -48,6 +50,7 @@ struct options {
 	unsigned int poll_queues;
 	unsigned int depth;
 	unsigned int bandwidth;
+	unsigned int timeout;
 	const char *serial;
 };
 

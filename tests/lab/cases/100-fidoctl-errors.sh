@@ -40,6 +40,8 @@ usage_errors() {
 	refused 2 'knows no --poll-queues' net add a b --poll-queues 1
 	refused 2 '--depth: .* 1 to 128' blk add a b:/dev/ram0 --depth 129
 	refused 2 '--bandwidth: .* 1 to 1000000' blk add a b:/dev/ram0 --bandwidth 0
+	refused 2 '--timeout: .* 1 to 86400' blk add a b:/dev/ram0 --timeout 0
+	refused 2 'knows no --timeout' net add a b --timeout 5
 	refused 2 'no MAC address' net add a b --mac-a 00:16:3e:00:00
 	refused 2 'group' net add a b --mac-b 01:16:3e:00:00:00
 	refused 2 'cannot have the address' net add a b --mac-b 00:00:00:00:00:00
