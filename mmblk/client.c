@@ -99,12 +99,11 @@ static void mmblk_client_run(struct mmblk_client *client)
 	spin_lock_bh(&client->lock);
 	flows = client->running || client->lapsed;
 	client->running = true;
-	/*
-	 * Pairs with the acquire in mmblk_queue_rq(): the channels are there.
-	 * Who has not seen yet that the client is dead must see the other.
-	 */
-	if (!client->dead)
+	/* who has not seen yet that the client is dead must see @lapsed */
+	if (!client->dead) {
+		/* pairs with the acquire in mmblk_queue_rq(): channels are there */
 		smp_store_release(&client->lapsed, false);
+	}
 	spin_unlock_bh(&client->lock);
 	if (!flows)
 		mmblk_client_flow(client);
@@ -168,7 +167,7 @@ void mmblk_client_configure(struct mmblk_client *client,
 	if (same)
 		mmblk_client_run(client);
 	/* a server that tells news without end is heard once a second */
-	schedule_delayed_work(&client->work, first ? 0 : HZ);
+	queue_delayed_work(mmblk_wq, &client->work, first ? 0 : HZ);
 }
 
 /* Service */

@@ -8,6 +8,7 @@
 #include <linux/module.h>
 #include <linux/slab.h>
 #include <linux/string.h>
+#include <linux/workqueue.h>
 
 #include "attrs.h"
 #include "mmblk.h"
@@ -197,7 +198,29 @@ static struct fido_driver mmblk_driver = {
 		.dev_groups = mmblk_groups,
 	},
 };
-module_fido_driver(mmblk_driver);
+
+struct workqueue_struct *mmblk_wq;
+
+static int __init mmblk_init(void)
+{
+	int err;
+
+	mmblk_wq = alloc_workqueue("mmblk", WQ_UNBOUND, WQ_MAX_ACTIVE);
+	if (!mmblk_wq)
+		return -ENOMEM;
+	err = fido_driver_register(&mmblk_driver);
+	if (err)
+		destroy_workqueue(mmblk_wq);
+	return err;
+}
+module_init(mmblk_init);
+
+static void __exit mmblk_exit(void)
+{
+	fido_driver_unregister(&mmblk_driver);
+	destroy_workqueue(mmblk_wq);
+}
+module_exit(mmblk_exit);
 
 MODULE_DESCRIPTION("Block devices of other VMs, read and written by pointer");
 MODULE_LICENSE("GPL");

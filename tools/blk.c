@@ -58,7 +58,7 @@ char *disk_in_use(const struct link *link, const struct service *service)
 	    !parse_uint(node_or(service, client, "users", "0"), UINT_MAX,
 			&nr) || !nr)
 		return NULL;
-	return xasprintf("disk %s is in use in %s, open %u time%s: unmount or close it there, or say --force: what is not written yet is lost then",
+	return xasprintf("disk %s is in use in %s, open %u time%s: unmount it, --force loses data",
 			 node_or(service, client, "disk", "?"), domain->name,
 			 nr, nr > 1 ? "s" : "");
 }
