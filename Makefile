@@ -11,6 +11,7 @@ KDIR ?= /lib/modules/$(KVER)/build
 PREFIX ?= /usr/local
 SBINDIR ?= $(PREFIX)/sbin
 MANDIR ?= $(PREFIX)/share/man
+UDEVDIR ?= /usr/lib/udev
 DESTDIR ?=
 DEPMOD ?= depmod
 
@@ -20,8 +21,8 @@ KMAKE = $(MAKE) -C $(KDIR) M=$(TOP)
 WITH_PROC = $(TOP)/tests/with-proc
 
 .DEFAULT_GOAL := all
-.PHONY: all modules testmods tools unit install modules_install dkms-install \
-	demo check lab bench style clean help
+.PHONY: all modules testmods tools unit install modules_install udev_install \
+	dkms-install demo check lab bench style clean help
 
 all: modules ## the modules, for the running kernel or KDIR=
 
@@ -34,7 +35,7 @@ testmods: ## the modules and the test modules of tests/mod
 tools: ## fidoctl
 	$(MAKE) -C $(TOP)/tools
 
-install: modules_install ## modules, fidoctl and its man page (DESTDIR=, PREFIX=)
+install: modules_install udev_install ## modules, rules for udev, fidoctl and its man page (DESTDIR=, PREFIX=)
 	$(MAKE) -C $(TOP)/tools install DESTDIR=$(DESTDIR) PREFIX=$(PREFIX) \
 		SBINDIR=$(SBINDIR) MANDIR=$(MANDIR)
 
@@ -45,7 +46,11 @@ modules_install: modules
 		$(or $(patsubst /lib/modules/%/build,%,$(filter /lib/modules/%/build,$(KDIR))),\
 			$(shell cat $(KDIR)/include/config/kernel.release))
 
-dkms-install: ## modules through dkms, rebuilt for each kernel
+udev_install:
+	install -D -m 644 $(TOP)/tools/60-persistent-mmblk.rules \
+		$(DESTDIR)$(UDEVDIR)/rules.d/60-persistent-mmblk.rules
+
+dkms-install: udev_install ## modules through dkms, rebuilt for each kernel, and udev's rules
 	mkdir -p $(DESTDIR)/usr/src/fido-$(VERSION)
 	cd $(TOP) && cp -r Kbuild Makefile compat.mk dkms.conf LICENSE include \
 		fido mmnet mmblk $(DESTDIR)/usr/src/fido-$(VERSION)/

@@ -49,6 +49,8 @@ compat-flags += $(call compat-has,HAVE_XENBUS_REMOVE_VOID,xen/xenbus.h,void .\*r
 compat-flags += $(call compat-has,HAVE_BLK_FEATURES,linux/blkdev.h,BLK_FEAT_WRITE_CACHE)
 # bdev_file_open_by_path() (6.9)
 compat-flags += $(call compat-has,HAVE_BDEV_FILE_OPEN,linux/blkdev.h,bdev_file_open_by_path)
+# struct gendisk in block_device_operations.open (6.5)
+compat-flags += $(call compat-has,HAVE_DISK_OPEN,linux/blkdev.h,.\*open.\s?.struct gendisk \*disk)
 # bdev_rot() instead of bdev_nonrot()
 compat-flags += $(call compat-has,HAVE_BDEV_ROT,linux/blkdev.h,bool bdev_rot.)
 # BLK_MQ_F_SHOULD_MERGE (until 6.13)

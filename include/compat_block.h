@@ -229,6 +229,41 @@ static inline void compat_bdev_close(struct compat_bdev *b)
 
 #endif
 
+/*
+ * A disk is opened and released: by way of its device and with a mode of files,
+ * or by itself (6.5). In mmblk/users.c: what the disk has to say about it.
+ */
+
+void mmblk_users_changed(struct gendisk *disk, int change);
+
+#ifdef HAVE_DISK_OPEN
+
+static inline int compat_disk_open(struct gendisk *disk, blk_mode_t mode)
+{
+	mmblk_users_changed(disk, 1);
+	return 0;
+}
+
+static inline void compat_disk_release(struct gendisk *disk)
+{
+	mmblk_users_changed(disk, -1);
+}
+
+#else
+
+static inline int compat_disk_open(struct block_device *bdev, fmode_t mode)
+{
+	mmblk_users_changed(bdev->bd_disk, 1);
+	return 0;
+}
+
+static inline void compat_disk_release(struct gendisk *disk, fmode_t mode)
+{
+	mmblk_users_changed(disk, -1);
+}
+
+#endif
+
 /* bdev_nonrot() was turned around (7.0) */
 
 #ifdef HAVE_BDEV_ROT

@@ -5,7 +5,8 @@
  * The disk exists from the first configuration on until the service is
  * removed, whatever the link does in between. While the service is down, the
  * queues are quiesced: requests wait, and those that were in flight are sent
- * again after the next configuration.
+ * again after the next configuration. They wait for ever, or as long as the
+ * administrator has said; then they fail.
  */
 #include <linux/err.h>
 #include <linux/idr.h>
@@ -14,6 +15,9 @@
 
 #include "client.h"
 #include "segs.h"
+
+/* Seconds: a day */
+#define MMBLK_MAX_TIMEOUT	86400
 
 static DEFINE_IDA(mmblk_index);
 
@@ -44,7 +48,9 @@ static struct mmblk_queue *mmblk_queue_alloc(struct mmblk_client *client,
 	}
 	q->client = client;
 	q->index = index;
+	q->polled = index >= client->service.nr_queues - client->nr_poll;
 	spin_lock_init(&q->lock);
+	spin_lock_init(&q->rx_lock);
 	tasklet_setup(&q->bh, mmblk_complete_bh);
 	return q;
 }
@@ -75,17 +81,59 @@ static int mmblk_queues_alloc(struct mmblk_client *client, unsigned int nr)
 
 /* Configuration */
 
+/* What waits goes to queue_rq, which knows what to do with it. */
+static void mmblk_client_flow(struct mmblk_client *client)
+{
+	blk_mq_unquiesce_queue(client->disk->queue);
+	blk_mq_kick_requeue_list(client->disk->queue);
+}
+
 /*
  * After ->up() or its failure to come: let the requests go. Nothing else
- * changes @running here, since ->down() waits for the caller.
+ * sets @running, and ->down() waits for the caller.
  */
 static void mmblk_client_run(struct mmblk_client *client)
 {
-	if (client->running)
-		return;
+	bool flows;
+
+	spin_lock_bh(&client->lock);
+	flows = client->running || client->lapsed;
 	client->running = true;
-	blk_mq_unquiesce_queue(client->disk->queue);
-	blk_mq_kick_requeue_list(client->disk->queue);
+	/* who has not seen yet that the client is dead must see @lapsed */
+	if (!client->dead) {
+		/* pairs with the acquire in mmblk_queue_rq(): channels are there */
+		smp_store_release(&client->lapsed, false);
+	}
+	spin_unlock_bh(&client->lock);
+	if (!flows)
+		mmblk_client_flow(client);
+}
+
+/*
+ * The service is down for as long as the administrator lets requests wait. None
+ * of them is with a server now, as far as we know: what was, has been requeued
+ * in ->down(). One that has not gone down yet, since it has not noticed or hangs,
+ * may still read the data of writes that fail here, as in
+ * mmblk_client_destroy().
+ */
+static void mmblk_client_lapse(struct work_struct *work)
+{
+	struct mmblk_client *client = container_of(to_delayed_work(work),
+						   struct mmblk_client, lapse);
+	bool lapsed;
+
+	spin_lock_bh(&client->lock);
+	lapsed = !client->running && !client->lapsed && !client->dead &&
+		 !time_before(jiffies, client->lapse_at);
+	if (lapsed)
+		WRITE_ONCE(client->lapsed, true);
+	spin_unlock_bh(&client->lock);
+	if (!lapsed)
+		return;
+	dev_warn(&client->service.fdev->dev,
+		 "%s: the server is away for %u s, requests fail until it is back\n",
+		 client->disk->disk_name, client->timeout);
+	mmblk_client_flow(client);
 }
 
 /**
@@ -119,7 +167,7 @@ void mmblk_client_configure(struct mmblk_client *client,
 	if (same)
 		mmblk_client_run(client);
 	/* a server that tells news without end is heard once a second */
-	queue_delayed_work(system_long_wq, &client->work, first ? 0 : HZ);
+	queue_delayed_work(mmblk_wq, &client->work, first ? 0 : HZ);
 }
 
 /* Service */
@@ -147,6 +195,14 @@ static void mmblk_free_bounces(struct mmblk_queue *q)
 	}
 }
 
+/* From now on, or not any more, completions are looked for. */
+static void mmblk_set_live(struct mmblk_queue *q, bool live)
+{
+	spin_lock_bh(&q->rx_lock);
+	q->live = live;
+	spin_unlock_bh(&q->rx_lock);
+}
+
 static int mmblk_client_up(struct mmblk_service *service)
 {
 	struct mmblk_client *client = to_mmblk_client(service);
@@ -164,6 +220,8 @@ static int mmblk_client_up(struct mmblk_service *service)
 			return err;
 		fido_chan_set_priv(q->chan, q);
 	}
+	for (i = 0; i < service->nr_queues; i++)
+		mmblk_set_live(client->queue[i], true);
 	return 0;
 }
 
@@ -185,19 +243,31 @@ static void mmblk_requeue_all(struct mmblk_queue *q)
 static void mmblk_client_down(struct mmblk_service *service)
 {
 	struct mmblk_client *client = to_mmblk_client(service);
+	bool running;
 	unsigned int i;
 
 	/* No events come any more; after this nobody completes or configures */
-	for (i = 0; i < service->nr_queues; i++)
+	for (i = 0; i < service->nr_queues; i++) {
 		tasklet_kill(&client->queue[i]->bh);
+		mmblk_set_live(client->queue[i], false);
+	}
 
-	/* Waits for queue_rq, which does not sleep; then nobody submits */
-	if (client->running)
-		blk_mq_quiesce_queue(client->disk->queue);
+	spin_lock_bh(&client->lock);
+	running = client->running;
 	client->running = false;
+	client->lapse_at = jiffies + client->timeout * HZ;
+	spin_unlock_bh(&client->lock);
+	/* Waits for queue_rq, which does not sleep; then nobody submits */
+	if (running)
+		blk_mq_quiesce_queue(client->disk->queue);
 
 	for (i = 0; i < service->nr_queues; i++)
 		mmblk_requeue_all(client->queue[i]);
+	if (!running || !client->timeout)
+		return;
+	/* one of an earlier time may be there still, and would come too soon */
+	cancel_delayed_work(&client->lapse);
+	schedule_delayed_work(&client->lapse, client->timeout * HZ);
 }
 
 static const struct mmblk_stats *
@@ -206,8 +276,8 @@ mmblk_client_stats(struct mmblk_service *service, unsigned int queue)
 	return &to_mmblk_client(service)->queue[queue]->stats;
 }
 
-static int mmblk_client_params(struct mmblk_client *client,
-			       struct fido_device *fdev)
+static int mmblk_param_serial(struct mmblk_client *client,
+			      struct fido_device *fdev)
 {
 	char *serial = fido_param(fdev, "serial");
 	int err = 0;
@@ -222,6 +292,45 @@ static int mmblk_client_params(struct mmblk_client *client,
 	return err;
 }
 
+/* One of the queues at least is left for who does not poll. */
+static int mmblk_param_poll(struct mmblk_client *client,
+			    struct fido_device *fdev)
+{
+	fido_param_uint(fdev, "poll-queues", &client->nr_poll);
+	if (client->nr_poll < client->service.nr_queues)
+		return 0;
+	fido_error(fdev, -EINVAL, "poll-queues has just been changed");
+	return -EINVAL;
+}
+
+static int mmblk_param_timeout(struct mmblk_client *client,
+			       struct fido_device *fdev)
+{
+	int err = fido_param_uint(fdev, "timeout", &client->timeout);
+
+	if (err == -ENOENT)
+		return 0;
+	if (!err && client->timeout && client->timeout <= MMBLK_MAX_TIMEOUT)
+		return 0;
+	fido_error(fdev, -EINVAL, "timeout must be 1 to %u seconds",
+		   MMBLK_MAX_TIMEOUT);
+	return -EINVAL;
+}
+
+static int mmblk_client_params(struct mmblk_client *client,
+			       struct fido_device *fdev)
+{
+	int err;
+
+	err = mmblk_param_poll(client, fdev);
+	if (err)
+		return err;
+	err = mmblk_param_timeout(client, fdev);
+	if (err)
+		return err;
+	return mmblk_param_serial(client, fdev);
+}
+
 static struct mmblk_service *mmblk_client_create(struct fido_device *fdev,
 						 unsigned int nr_queues)
 {
@@ -234,6 +343,8 @@ static struct mmblk_service *mmblk_client_create(struct fido_device *fdev,
 	client->service.nr_queues = nr_queues;
 	spin_lock_init(&client->lock);
 	INIT_DELAYED_WORK(&client->work, mmblk_disk_work);
+	INIT_DELAYED_WORK(&client->lapse, mmblk_client_lapse);
+	mmblk_users_init(&client->users, fdev);
 
 	err = mmblk_client_params(client, fdev);
 	if (err)
@@ -280,10 +391,14 @@ static void mmblk_client_destroy(struct mmblk_service *service)
 	 * writes that fail here: what they leave on the device is undefined,
 	 * as for every failed write, up to whatever the pages hold by then.
 	 */
+	spin_lock_bh(&client->lock);
 	WRITE_ONCE(client->dead, true);
+	spin_unlock_bh(&client->lock);
 	mmblk_client_run(client);
+	cancel_delayed_work_sync(&client->lapse);
 	/* add_disk() may be waiting for requests: they have just been failed */
 	cancel_delayed_work_sync(&client->work);
+	mmblk_users_end(&client->users);
 
 	mmblk_disk_remove(client);
 	mmblk_queues_free(client, service->nr_queues);

@@ -11,8 +11,10 @@
 #include <linux/workqueue.h>
 
 #include "mmblk.h"
+#include "users.h"
 
 struct gendisk;
+struct io_comp_batch;
 struct mmblk_client;
 
 /* Completions that are handled before the slots are given back */
@@ -42,10 +44,15 @@ struct mmblk_tag {
  * @client: its disk
  * @index: number
  * @chan: its channel, valid between ->up() and ->down()
+ * @polled: whoever waits for a request looks for its completion; the server is
+ *	never asked to signal
  * @lock: serializes the tx functions of @chan
  * @lists: for each tag a page for a list of segments, and then one of zeroes
  * @bh: handles completions
- * @worked: @bh found something to do since the last acknowledged event
+ * @rx_lock: serializes the rx functions of @chan, which @bh, those who poll and
+ *	the time-out call; guards all that follows but @tag
+ * @live: completions can be looked for: between ->up() and ->down()
+ * @worked: something was found to do since the last acknowledged event
  * @stats: counters
  * @tag: what is in flight
  * @nr_done: entries of @done and @status
@@ -57,9 +64,12 @@ struct mmblk_queue {
 	struct mmblk_client *client;
 	unsigned int index;
 	struct fido_chan *chan;
+	bool polled;
 	spinlock_t lock;	/* tx of @chan */
 	struct fido_pages *lists;
 	struct tasklet_struct bh;
+	spinlock_t rx_lock;	/* rx of @chan, and what follows but @tag */
+	bool live;
 	bool worked;
 	struct mmblk_stats stats;
 	struct mmblk_tag tag[MMBLK_DEPTH];
@@ -73,14 +83,22 @@ struct mmblk_queue {
  * struct mmblk_client - a disk
  * @service: head; not valid any more when @dead
  * @set: tags
+ * @nr_poll: how many of the queues, the last ones, are polled
  * @disk: the disk; frees this structure with its last user, once it was added
  * @index: number in the name
  * @serial: identity, possibly empty
+ * @users: who has the disk open
  * @dead: the service has been removed, requests fail. Never reset.
- * @running: requests are dispatched. Changed by ->down() and by the first
- *	configuration after ->up(), which exclude each other.
+ * @timeout: seconds that requests wait while the service is down; zero: for
+ *	ever
+ * @lapse: fails them then
+ * @lapse_at: when that is, in jiffies; valid while it is scheduled
+ * @running: requests are sent to the server. Changed by ->down() and by the
+ *	first configuration after ->up(), which exclude each other.
+ * @lapsed: the service is down for too long, requests fail. Queues are quiesced
+ *	if neither this nor @running nor @dead is set.
  * @added: add_disk() succeeded; belongs to @work
- * @lock: guards @config and @has_config
+ * @lock: guards @config, @has_config, @dead, @running, @lapsed and @lapse_at
  * @config: latest from the server, checked
  * @has_config: there is one
  * @refused: the latest one was of another kind of disk
@@ -92,14 +110,20 @@ struct mmblk_queue {
 struct mmblk_client {
 	struct mmblk_service service;
 	struct blk_mq_tag_set set;
+	unsigned int nr_poll;
 	struct gendisk *disk;
 	int index;
 	char serial[MMBLK_SERIAL_LEN + 1];
+	struct mmblk_users users;
+	unsigned int timeout;
+	struct delayed_work lapse;
+	unsigned long lapse_at;
 	bool dead;
 	bool running;
+	bool lapsed;
 	bool added;
 	bool failed;
-	spinlock_t lock;	/* @config, @has_config */
+	spinlock_t lock;	/* @config and what else stands above */
 	struct mmblk_config config;
 	bool has_config;
 	bool refused;
@@ -131,5 +155,6 @@ void mmblk_commit_rqs(struct blk_mq_hw_ctx *hctx);
 
 /* complete.c */
 void mmblk_complete_bh(struct tasklet_struct *bh);
+int mmblk_complete_poll(struct mmblk_queue *q, struct io_comp_batch *iob);
 
 #endif /* MMBLK_CLIENT_H */

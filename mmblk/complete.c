@@ -6,6 +6,8 @@
  * and a thread would cost two context switches for each completion that the
  * submitter waits for. What one run may do is bounded in messages and in
  * bytes; then others get their turn, or ksoftirqd takes over.
+ *
+ * Queues that are polled have no events: who waits looks, in its own context.
  */
 #include <linux/blk-mq.h>
 #include <linux/blkdev.h>
@@ -235,46 +237,99 @@ static unsigned int mmblk_pull(struct mmblk_queue *q, u64 until)
  * next request finds room, and the server what it needs to answer it. Requests
  * without error are ended together, with one look at the clock.
  */
-static void mmblk_end_batch(struct mmblk_queue *q)
+static void mmblk_end_batch(struct mmblk_queue *q, struct io_comp_batch *iob)
 {
-	DEFINE_IO_COMP_BATCH(iob);
 	unsigned int i;
 
 	fido_rx_done(q->chan);
 	fido_rx_release_publish(q->chan);
 	for (i = 0; i < q->nr_done; i++)
 		if (q->status[i] != BLK_STS_OK ||
-		    !blk_mq_add_to_batch(q->done[i], &iob, false,
+		    !blk_mq_add_to_batch(q->done[i], iob, false,
 					 blk_mq_end_request_batch))
 			blk_mq_end_request(q->done[i], q->status[i]);
 	q->nr_done = 0;
-	if (iob.complete)
-		iob.complete(&iob);
+}
+
+/*
+ * With @rx_lock held. @iob takes requests that the caller has to end. Returns
+ * true if there may be more to do.
+ */
+static bool mmblk_look(struct mmblk_queue *q, struct io_comp_batch *iob)
+{
+	u64 until = mmblk_copied(q) + MMBLK_RUN_BYTES;
+	unsigned int n;
+
+	n = mmblk_pull(q, until);
+	mmblk_end_batch(q, iob);
+	mmblk_stat_inc(&q->stats, MMBLK_STAT_RUNS);
+	q->worked |= n;
+	return n == MMBLK_BATCH || mmblk_copied(q) >= until;
+}
+
+/* With @rx_lock held: go on soon, or sleep until the next event. */
+static void mmblk_settle(struct mmblk_queue *q, bool more)
+{
+	/* nothing is pulled any more, ->down() comes */
+	if (fido_chan_broken(q->chan))
+		return;
+	if (more || (!q->polled && fido_rx_arm(q->chan, 1))) {
+		tasklet_schedule(&q->bh);
+		return;
+	}
+	fido_chan_ack(q->chan, !q->worked);
+	q->worked = false;
 }
 
 /**
  * mmblk_complete_bh - handle what the server has sent
  * @bh: @bh of the queue
+ *
+ * For a queue that is polled, this runs after ->up(), and when a server signals
+ * that was not asked to.
  */
 void mmblk_complete_bh(struct tasklet_struct *bh)
 {
 	struct mmblk_queue *q = container_of(bh, struct mmblk_queue, bh);
-	u64 until = mmblk_copied(q) + MMBLK_RUN_BYTES;
-	unsigned int n;
+	DEFINE_IO_COMP_BATCH(iob);
+	bool more;
 
-	n = mmblk_pull(q, until);
-	mmblk_end_batch(q);
-	mmblk_stat_inc(&q->stats, MMBLK_STAT_RUNS);
-	q->worked |= n;
-
-	/* nothing is pulled any more, ->down() comes */
-	if (fido_chan_broken(q->chan))
-		return;
-	if (n == MMBLK_BATCH || mmblk_copied(q) >= until ||
-	    fido_rx_arm(q->chan, 1)) {
-		tasklet_schedule(bh);
-		return;
+	spin_lock(&q->rx_lock);
+	if (q->live) {
+		more = mmblk_look(q, &iob);
+		if (iob.complete)
+			iob.complete(&iob);
+		mmblk_settle(q, more);
 	}
-	fido_chan_ack(q->chan, !q->worked);
-	q->worked = false;
+	spin_unlock(&q->rx_lock);
+}
+
+/**
+ * mmblk_complete_poll - look for completions without waiting for an event
+ * @q: queue
+ * @iob: takes requests that the caller has to end; or NULL
+ *
+ * May be called at any time, also while the service is down, and by several at
+ * once: one of them looks.
+ *
+ * Context: process.
+ * Return: how many requests were found to be complete.
+ */
+int mmblk_complete_poll(struct mmblk_queue *q, struct io_comp_batch *iob)
+{
+	u64 before;
+	int nr = 0;
+
+	if (!spin_trylock_bh(&q->rx_lock))
+		return 0;
+	if (q->live && fido_rx_waiting(q->chan)) {
+		before = q->stats.value[MMBLK_STAT_COMPLETIONS];
+		mmblk_look(q, iob);
+		/* after as many messages as indices have, one would come */
+		if (q->polled)
+			fido_rx_disarm(q->chan);
+		nr = q->stats.value[MMBLK_STAT_COMPLETIONS] - before;
+	}
+	spin_unlock_bh(&q->rx_lock);
+	return nr;
 }

@@ -42,17 +42,36 @@ static void mmblk_free_disk(struct gendisk *disk)
 
 static const struct block_device_operations mmblk_fops = {
 	.owner = THIS_MODULE,
+	.open = compat_disk_open,
+	.release = compat_disk_release,
 	.free_disk = mmblk_free_disk,
 };
 
 /*
  * The server cannot be made to stop reading a request's pages, and while the
  * link is down there is nobody to ask: requests wait. What ends the wait is
- * the completion, the reconnect, or the removal of the service.
+ * the completion, the reconnect, the removal of the service, or
+ * mmblk_client_lapse().
+ *
+ * Whoever polls may stop to do so while his requests are with the server (his
+ * process ends, the queue is frozen): then nobody else looks. A request that
+ * is found to be complete here is not used again before we return, as the
+ * caller has a reference.
  */
 static enum blk_eh_timer_return mmblk_timeout(struct request *rq)
 {
-	return BLK_EH_RESET_TIMER;
+	struct mmblk_queue *q = rq->mq_hctx->driver_data;
+
+	if (!q->polled)
+		return BLK_EH_RESET_TIMER;
+	while (blk_mq_request_started(rq) && mmblk_complete_poll(q, NULL))
+		cond_resched();
+	return blk_mq_request_started(rq) ? BLK_EH_RESET_TIMER : BLK_EH_DONE;
+}
+
+static int mmblk_poll(struct blk_mq_hw_ctx *hctx, struct io_comp_batch *iob)
+{
+	return mmblk_complete_poll(hctx->driver_data, iob);
 }
 
 static int mmblk_init_hctx(struct blk_mq_hw_ctx *hctx, void *data,
@@ -64,20 +83,45 @@ static int mmblk_init_hctx(struct blk_mq_hw_ctx *hctx, void *data,
 	return 0;
 }
 
+/* The last queues are those that are polled; none is for reads alone. */
+static void mmblk_map_queues(struct blk_mq_tag_set *set)
+{
+	struct mmblk_client *client = set->driver_data;
+	struct blk_mq_queue_map *map = set->map;
+
+	if (set->nr_maps > HCTX_TYPE_POLL) {
+		map[HCTX_TYPE_DEFAULT].nr_queues =
+			set->nr_hw_queues - client->nr_poll;
+		map[HCTX_TYPE_READ].nr_queues = 0;
+		map[HCTX_TYPE_POLL].nr_queues = client->nr_poll;
+		map[HCTX_TYPE_POLL].queue_offset =
+			map[HCTX_TYPE_DEFAULT].nr_queues;
+		blk_mq_map_queues(&map[HCTX_TYPE_POLL]);
+	}
+	blk_mq_map_queues(&map[HCTX_TYPE_DEFAULT]);
+}
+
 static const struct blk_mq_ops mmblk_mq_ops = {
 	.queue_rq = mmblk_queue_rq,
 	.commit_rqs = mmblk_commit_rqs,
 	.timeout = mmblk_timeout,
+	.poll = mmblk_poll,
+	.map_queues = mmblk_map_queues,
 	.init_hctx = mmblk_init_hctx,
 };
+
+/* How long completions may lie there when nobody polls any more */
+#define MMBLK_POLL_TIMEOUT	(2 * HZ)
 
 static int mmblk_alloc_tag_set(struct mmblk_client *client)
 {
 	client->set = (struct blk_mq_tag_set){
 		.ops = &mmblk_mq_ops,
 		.nr_hw_queues = client->service.nr_queues,
+		.nr_maps = client->nr_poll ? HCTX_MAX_TYPES : 1,
 		.queue_depth = MMBLK_DEPTH,
 		.numa_node = NUMA_NO_NODE,
+		.timeout = client->nr_poll ? MMBLK_POLL_TIMEOUT : 0,
 		/* a CPU that goes offline must not wait for the server */
 		.flags = COMPAT_MQ_FLAGS | BLK_MQ_F_STACKING,
 		.driver_data = client,

@@ -8,8 +8,9 @@
 #include <linux/module.h>
 #include <linux/slab.h>
 #include <linux/string.h>
-#include <linux/sysfs.h>
+#include <linux/workqueue.h>
 
+#include "attrs.h"
 #include "mmblk.h"
 
 /* The layout is the protocol: it must not change by accident. */
@@ -60,19 +61,26 @@ static const struct mmblk_role *mmblk_find_role(struct fido_device *fdev)
 	return role;
 }
 
+/* Each queue is a channel; those that are polled come on top of the others. */
 static int mmblk_nr_queues(struct fido_device *fdev, unsigned int *nr)
 {
+	unsigned int queues = 1, poll = 0;
 	int err;
 
-	*nr = 1;
-	err = fido_param_uint(fdev, "queues", nr);
-	if (err == -ENOENT)
-		return 0;
-	if (err || !*nr || *nr > FIDO_MAX_CHANNELS) {
+	err = fido_param_uint(fdev, "queues", &queues);
+	if ((err && err != -ENOENT) || !queues || queues > FIDO_MAX_CHANNELS) {
 		fido_error(fdev, -EINVAL, "queues must be 1 to %u",
 			   FIDO_MAX_CHANNELS);
 		return -EINVAL;
 	}
+	err = fido_param_uint(fdev, "poll-queues", &poll);
+	if ((err && err != -ENOENT) || poll > FIDO_MAX_CHANNELS - queues) {
+		fido_error(fdev, -EINVAL,
+			   "queues and poll-queues together must be 1 to %u",
+			   FIDO_MAX_CHANNELS);
+		return -EINVAL;
+	}
+	*nr = queues + poll;
 	return 0;
 }
 
@@ -171,26 +179,10 @@ static void mmblk_down(struct fido_device *fdev)
 	mutex_unlock(&service->lock);
 }
 
-static ssize_t role_show(struct device *dev, struct device_attribute *attr,
-			 char *buf)
-{
-	struct mmblk_service *service = dev_get_drvdata(dev);
-
-	return sysfs_emit(buf, "%s\n", service->role->name);
-}
-static DEVICE_ATTR_RO(role);
-
-static struct attribute *mmblk_attrs[] = {
-	&dev_attr_role.attr,
-	NULL,
-};
-
-static const struct attribute_group mmblk_group = {
-	.attrs = mmblk_attrs,
-};
-
 static const struct attribute_group *mmblk_groups[] = {
-	&mmblk_group,
+	&mmblk_attr_group,
+	&mmblk_client_attr_group,
+	&mmblk_server_attr_group,
 	&mmblk_stats_group,
 	NULL,
 };
@@ -206,7 +198,29 @@ static struct fido_driver mmblk_driver = {
 		.dev_groups = mmblk_groups,
 	},
 };
-module_fido_driver(mmblk_driver);
+
+struct workqueue_struct *mmblk_wq;
+
+static int __init mmblk_init(void)
+{
+	int err;
+
+	mmblk_wq = alloc_workqueue("mmblk", WQ_UNBOUND, WQ_MAX_ACTIVE);
+	if (!mmblk_wq)
+		return -ENOMEM;
+	err = fido_driver_register(&mmblk_driver);
+	if (err)
+		destroy_workqueue(mmblk_wq);
+	return err;
+}
+module_init(mmblk_init);
+
+static void __exit mmblk_exit(void)
+{
+	fido_driver_unregister(&mmblk_driver);
+	destroy_workqueue(mmblk_wq);
+}
+module_exit(mmblk_exit);
 
 MODULE_DESCRIPTION("Block devices of other VMs, read and written by pointer");
 MODULE_LICENSE("GPL");

@@ -13,6 +13,13 @@
 #include "stats.h"
 
 struct mmblk_service;
+struct workqueue_struct;
+
+/*
+ * For work that can wait for a peer: as many disks as there are would take all
+ * that the kernel's own queues run at a time.
+ */
+extern struct workqueue_struct *mmblk_wq;
 
 /**
  * struct mmblk_role - what makes a client or a server

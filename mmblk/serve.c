@@ -203,6 +203,10 @@ void mmblk_job_done(struct mmblk_job *job)
 	/* with the lock held: mmblk_lane_stop() frees nothing before that */
 	if (!--lane->in_service && lane->dead)
 		wake_up(&lane->idle);
+	if (lane->crowded && !lane->dead) {
+		lane->crowded = false;
+		wake_up_process(lane->thread);
+	}
 	spin_unlock_irqrestore(&lane->tx_lock, flags);
 }
 
@@ -235,7 +239,7 @@ static const char *mmblk_accept(struct mmblk_lane *lane, u32 len, u32 id)
 static void mmblk_take_on(struct mmblk_lane *lane)
 {
 	spin_lock_irq(&lane->tx_lock);
-	lane->in_service++;
+	mmblk_stat_max(&lane->stats, MMBLK_STAT_DEEPEST, ++lane->in_service);
 	spin_unlock_irq(&lane->tx_lock);
 }
 
@@ -259,6 +263,8 @@ static bool mmblk_serve_one(struct mmblk_lane *lane)
 {
 	struct mmblk_job *job = lane->pending;
 	u8 code = mmblk_request_check(lane, lane->pending_len);
+	bool data = job->op == MMBLK_OP_READ || job->op == MMBLK_OP_WRITE;
+	u32 bytes = job->bytes;	/* the job may be done when we look next */
 	int err;
 
 	mmblk_take_on(lane);
@@ -280,6 +286,8 @@ static bool mmblk_serve_one(struct mmblk_lane *lane)
 	if (err)
 		mmblk_refuse(lane, job, err == -EINVAL ? MMBLK_INVAL :
 							 MMBLK_IOERR);
+	else if (data)
+		mmblk_limit_charge(&lane->server->limit, bytes);
 	return true;
 }
 
@@ -312,13 +320,23 @@ static unsigned int mmblk_send_locked(struct mmblk_lane *lane)
 	return n;
 }
 
+/* Has the client reached a limit? Others only lower @in_service. */
+static bool mmblk_may_take(struct mmblk_lane *lane)
+{
+	struct mmblk_limit *limit = &lane->server->limit;
+
+	return !mmblk_limit_is_deep(limit, READ_ONCE(lane->in_service)) &&
+	       !mmblk_limit_wait(limit);
+}
+
 static unsigned int mmblk_take(struct mmblk_lane *lane)
 {
 	struct blk_plug plug;
 	unsigned int n = 0;
 
 	blk_start_plug(&plug);
-	while (n < MMBLK_TAKE && mmblk_pull(lane) && mmblk_serve_one(lane)) {
+	while (n < MMBLK_TAKE && mmblk_may_take(lane) && mmblk_pull(lane) &&
+	       mmblk_serve_one(lane)) {
 		n++;
 		if (lane->unsent >= MMBLK_SEND_BYTES)
 			mmblk_send_locked(lane);
@@ -377,13 +395,41 @@ static bool mmblk_arm_send(struct mmblk_lane *lane)
 	return ready;
 }
 
+/*
+ * Does a limit keep requests waiting? Then no event tells of them; what ends
+ * the wait is a job that is done, which wakes the thread up, or the time.
+ */
+static bool mmblk_hold(struct mmblk_lane *lane, long *timeout)
+{
+	struct mmblk_limit *limit = &lane->server->limit;
+	u64 ns = mmblk_limit_wait(limit);
+	bool crowded;
+
+	spin_lock_irq(&lane->tx_lock);
+	crowded = mmblk_limit_is_deep(limit, lane->in_service);
+	lane->crowded = crowded;
+	spin_unlock_irq(&lane->tx_lock);
+	if (!crowded && !ns)
+		return false;
+	if (!crowded)
+		*timeout = nsecs_to_jiffies(ns) + 1;
+	if (lane->pending || fido_rx_waiting(lane->chan)) {
+		mmblk_stat_inc(&lane->stats, MMBLK_STAT_HELD);
+		/* the client had a reason to signal */
+		lane->worked = true;
+	}
+	return true;
+}
+
 /* Is there something to do, or can an event be relied on to tell? */
-static bool mmblk_arm(struct mmblk_lane *lane)
+static bool mmblk_arm(struct mmblk_lane *lane, long *timeout)
 {
 	if (fido_chan_broken(lane->chan))
 		return false;
 	if (mmblk_arm_send(lane))
 		return true;
+	if (mmblk_hold(lane, timeout))
+		return false;
 	if (lane->pending)
 		return !READ_ONCE(lane->starved) ||
 		       fido_tx_arm_release(lane->chan, 1);
@@ -425,18 +471,21 @@ static void mmblk_look_around(struct mmblk_lane *lane)
 
 /*
  * Sleep until the next event, which the client's signal, an interrupt that
- * could not send, the timer, or kthread_stop() is.
+ * could not send, the timer, the end of what a limit makes us wait, or
+ * kthread_stop() is.
  */
 static void mmblk_sleep(struct mmblk_lane *lane)
 {
+	long timeout = MAX_SCHEDULE_TIMEOUT;
+
 	set_current_state(TASK_IDLE);
-	if (!mmblk_arm(lane) && !READ_ONCE(lane->look) &&
+	if (!mmblk_arm(lane, &timeout) && !READ_ONCE(lane->look) &&
 	    !kthread_should_stop()) {
 		mmblk_ack(lane);
 		/* a request that waits for memory is tried again soon */
 		if (lane->pending)
 			timer_reduce(&lane->timer, jiffies + HZ / 10);
-		schedule();
+		schedule_timeout(timeout);
 	}
 	__set_current_state(TASK_RUNNING);
 }
@@ -503,6 +552,7 @@ int mmblk_lane_start(struct mmblk_lane *lane)
 	lane->unsent = 0;
 	lane->pool.chan = lane->chan;
 	lane->dead = false;
+	lane->crowded = false;
 	lane->no_id = false;
 	lane->signalled = false;
 	lane->worked = false;

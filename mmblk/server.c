@@ -107,7 +107,10 @@ static int mmblk_open_device(struct mmblk_server *server,
 	if (err)
 		fido_error(fdev, err, "cannot serve %s: %s", path,
 			   mmblk_open_error(err));
-	kfree(path);
+	if (err)
+		kfree(path);
+	else
+		server->path = path;
 	return err;
 }
 
@@ -183,6 +186,9 @@ static struct mmblk_service *mmblk_server_create(struct fido_device *fdev,
 	err = mmblk_param_mode(fdev, &write);
 	if (err)
 		goto err_lanes;
+	err = mmblk_limit_init(&server->limit, fdev);
+	if (err)
+		goto err_lanes;
 	err = mmblk_open_device(server, fdev, write);
 	if (err)
 		goto err_lanes;
@@ -202,6 +208,7 @@ static void mmblk_server_destroy(struct mmblk_service *service)
 	struct mmblk_server *server = to_mmblk_server(service);
 
 	mmblk_backing_close(&server->backing);
+	kfree(server->path);
 	mmblk_lanes_free(server, service->nr_queues);
 	kfree(server);
 }

@@ -12,6 +12,7 @@
 #include <linux/wait.h>
 
 #include "backing.h"
+#include "limit.h"
 #include "mmblk.h"
 #include "pool.h"
 
@@ -74,9 +75,10 @@ struct mmblk_job {
  * @unsent: bytes of requests that the thread itself has completed since it
  *	last sent
  * @tx_lock: serializes the tx functions of @chan; guards @done, @in_service,
- *	@dead, @no_id and @config_due. Taken in interrupts.
+ *	@crowded, @dead, @no_id and @config_due. Taken in interrupts.
  * @done: jobs that wait for their completion to be sent
  * @in_service: jobs that the device has
+ * @crowded: @thread waits for a job to be done before it takes another one
  * @dead: ->down() has begun, nothing is sent any more
  * @no_id: @done waits for a release, not for a slot
  * @config_due: the configuration is to be sent
@@ -108,6 +110,7 @@ struct mmblk_lane {
 	spinlock_t tx_lock;	/* tx of @chan, and what follows */
 	struct list_head done;
 	unsigned int in_service;
+	bool crowded;
 	bool dead;
 	bool no_id;
 	bool config_due;
@@ -129,13 +132,17 @@ struct mmblk_lane {
 /**
  * struct mmblk_server - a device that is served
  * @service: head
+ * @path: name of the device, as a parameter
  * @backing: the device
+ * @limit: what the client may ask of it
  * @config: what the client was told; of lane 0's thread
  * @lane: one for each channel
  */
 struct mmblk_server {
 	struct mmblk_service service;
+	char *path;
 	struct mmblk_backing backing;
+	struct mmblk_limit limit;
 	struct mmblk_config config;
 	struct mmblk_lane **lane;
 };

@@ -71,6 +71,9 @@ STAT(bounces, BOUNCES);
 STAT(bounce_bytes, BOUNCE_BYTES);
 STAT(full, FULL);
 STAT(refused, REFUSED);
+STAT(deepest, DEEPEST);
+STAT(held, HELD);
+STAT(timeouts, TIMEOUTS);
 STAT(requeues, REQUEUES);
 STAT(completions, COMPLETIONS);
 STAT(errors, ERRORS);
@@ -138,6 +141,9 @@ static struct attribute *mmblk_stats_attrs[] = {
 	&stat_bounce_bytes.attr.attr,
 	&stat_full.attr.attr,
 	&stat_refused.attr.attr,
+	&stat_deepest.attr.attr,
+	&stat_held.attr.attr,
+	&stat_timeouts.attr.attr,
 	&stat_requeues.attr.attr,
 	&stat_completions.attr.attr,
 	&stat_errors.attr.attr,

@@ -25,6 +25,9 @@ struct attribute_group;
  * @MMBLK_STAT_BOUNCE_BYTES: the same in bytes
  * @MMBLK_STAT_FULL: no room or memory at the moment, tried again later
  * @MMBLK_STAT_REFUSED: server: requests that make no sense
+ * @MMBLK_STAT_DEEPEST: server: most requests that the device had at a time
+ * @MMBLK_STAT_HELD: server: times that a limit kept requests waiting
+ * @MMBLK_STAT_TIMEOUTS: client: requests that failed as the server was away
  * @MMBLK_STAT_REQUEUES: client: requests sent again after a reconnect
  * @MMBLK_STAT_READ_BYTES: data of READ completions; client: copied
  * @MMBLK_STAT_COMPLETIONS: completions
@@ -50,6 +53,9 @@ enum mmblk_stat {
 	MMBLK_STAT_BOUNCE_BYTES,
 	MMBLK_STAT_FULL,
 	MMBLK_STAT_REFUSED,
+	MMBLK_STAT_DEEPEST,
+	MMBLK_STAT_HELD,
+	MMBLK_STAT_TIMEOUTS,
 	MMBLK_STAT_REQUEUES,
 	MMBLK_STAT_READ_BYTES,
 	MMBLK_STAT_COMPLETIONS,
@@ -76,6 +82,13 @@ static inline void mmblk_stat_inc(struct mmblk_stats *stats,
 				  enum mmblk_stat what)
 {
 	mmblk_stat_add(stats, what, 1);
+}
+
+static inline void mmblk_stat_max(struct mmblk_stats *stats,
+				  enum mmblk_stat what, u64 n)
+{
+	if (n > stats->value[what])
+		WRITE_ONCE(stats->value[what], n);
 }
 
 void mmblk_stat_op(struct mmblk_stats *stats, u8 op, u8 flags, u32 bytes);

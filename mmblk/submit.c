@@ -176,13 +176,23 @@ static void mmblk_drop_bounce(struct mmblk_tag *t)
 	t->bounce = NULL;
 }
 
+static blk_status_t mmblk_lapse(struct mmblk_queue *q)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&q->lock, flags);
+	mmblk_stat_inc(&q->stats, MMBLK_STAT_TIMEOUTS);
+	spin_unlock_irqrestore(&q->lock, flags);
+	return BLK_STS_TIMEOUT;
+}
+
 /**
  * mmblk_queue_rq - send a request
  * @hctx: hardware queue
  * @bd: request, and whether more of them follow
  *
  * Runs only between the first configuration and ->down(), when the queues are
- * not quiesced, or when the client is dead.
+ * not quiesced, or when the client is dead, or its server away for too long.
  *
  * Return: BLK_STS_OK, BLK_STS_RESOURCE to be called again, or an error.
  */
@@ -199,6 +209,9 @@ blk_status_t mmblk_queue_rq(struct blk_mq_hw_ctx *hctx,
 
 	if (READ_ONCE(q->client->dead))
 		return BLK_STS_IOERR;
+	/* pairs with the release in mmblk_client_run() */
+	if (smp_load_acquire(&q->client->lapsed))
+		return mmblk_lapse(q);
 	status = mmblk_fill_head(rq, &head);
 	if (status)
 		return status;
@@ -231,7 +244,8 @@ void mmblk_commit_rqs(struct blk_mq_hw_ctx *hctx)
 	struct mmblk_queue *q = hctx->driver_data;
 	unsigned long flags;
 
-	if (READ_ONCE(q->client->dead))
+	/* then nothing was pushed, and there may be no channel */
+	if (READ_ONCE(q->client->dead) || smp_load_acquire(&q->client->lapsed))
 		return;
 	spin_lock_irqsave(&q->lock, flags);
 	fido_tx_publish(q->chan);

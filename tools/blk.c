@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
+#include "blk.h"
 #include "change.h"
 #include "json.h"
 #include "list.h"
@@ -51,6 +53,24 @@ bool blk_is(const struct link *link, const struct service *service,
 		domain_is_called(&link->end[side].domain, client) &&
 		domain_is_called(&link->end[!side].domain, server) &&
 		!strcmp(node_or(service, !side, "device", ""), device);
+}
+
+/* Who is gone has no use for it. To be freed; NULL if nobody has it open. */
+char *disk_in_use(const struct link *link, const struct service *service)
+{
+	const struct domain *domain;
+	unsigned int client, nr;
+
+	if (!client_side(service, &client))
+		return NULL;
+	domain = &link->end[client].domain;
+	if (!domain->running ||
+	    !parse_uint(node_or(service, client, "users", "0"), UINT_MAX,
+			&nr) || !nr)
+		return NULL;
+	return xasprintf("disk %s is in use in %s, open %u time%s: unmount it, --force loses data",
+			 node_or(service, client, "disk", "?"), domain->name,
+			 nr, nr > 1 ? "s" : "");
 }
 
 static bool disk_matches(const struct request *req, const struct link *link,
@@ -116,12 +136,33 @@ static void check_disk(const struct request *req,
 	}
 }
 
+/*
+ * Of the client's queues some are polled; the server serves all of them alike.
+ * By default each vCPU can have a queue of its own, as far as both VMs have one
+ * for it: a server with fewer has no use for more threads.
+ */
+static void write_queues(struct store *store, const struct options *opt,
+			 const struct link *link, unsigned int client,
+			 unsigned int id)
+{
+	unsigned int queues = opt->queues;
+
+	if (!(opt->given & OPT_QUEUES))
+		queues = link_queues(store, link,
+				     FIDO_MAX_CHANNELS - opt->poll_queues);
+	service_set(store, link, client, id, "queues", "%u", queues);
+	if (opt->given & OPT_POLL_QUEUES)
+		service_set(store, link, client, id, "poll-queues", "%u",
+			    opt->poll_queues);
+	service_set(store, link, !client, id, "queues", "%u",
+		    queues + opt->poll_queues);
+}
+
 static void write_disk(struct store *store, const struct request *req,
 		       const struct link *link, unsigned int client,
 		       unsigned int id)
 {
 	const struct options *opt = req->opt;
-	unsigned int side;
 
 	service_set(store, link, client, id, "role", "client");
 	service_set(store, link, !client, id, "role", "server");
@@ -131,9 +172,16 @@ static void write_disk(struct store *store, const struct request *req,
 	if (opt->serial)
 		service_set(store, link, client, id, "serial", "%s",
 			    opt->serial);
-	for (side = 0; opt->given & OPT_QUEUES && side < NR_SIDES; side++)
-		service_set(store, link, side, id, "queues", "%u",
-			    opt->queues);
+	if (opt->given & OPT_TIMEOUT)
+		service_set(store, link, client, id, "timeout", "%u",
+			    opt->timeout);
+	write_queues(store, opt, link, client, id);
+	if (opt->given & OPT_DEPTH)
+		service_set(store, link, !client, id, "depth", "%u",
+			    opt->depth);
+	if (opt->given & OPT_BANDWIDTH)
+		service_set(store, link, !client, id, "bandwidth", "%u",
+			    opt->bandwidth);
 }
 
 static void print_json(const struct link *link, const struct service *service)
@@ -165,6 +213,7 @@ static const struct service_kind blk_kind = {
 	.matches = disk_matches,
 	.check = check_disk,
 	.write = write_disk,
+	.in_use = disk_in_use,
 	.print_json = print_json,
 };
 

@@ -187,6 +187,23 @@ struct link *link_must_find(struct store *store, struct topology *topology,
 	    a, b);
 }
 
+/*
+ * Each vCPU can have a queue of its own, as long as both VMs have one for it.
+ * Where that is not known, one queue is never wrong.
+ */
+unsigned int link_queues(struct store *store, const struct link *link,
+			 unsigned int max)
+{
+	unsigned int side, vcpus, nr = max;
+
+	for (side = 0; side < NR_SIDES; side++) {
+		vcpus = domain_vcpus(store, &link->end[side].domain);
+		if (vcpus < nr)
+			nr = vcpus;
+	}
+	return nr ? nr : 1;
+}
+
 /* Service */
 
 static char *service_dir(const struct link *link, unsigned int side,

@@ -22,6 +22,9 @@ struct link *link_get(struct store *store, struct topology *topology,
 struct link *link_must_find(struct store *store, struct topology *topology,
 			    const char *a, const char *b, unsigned int *side_a);
 
+unsigned int link_queues(struct store *store, const struct link *link,
+			 unsigned int max);
+
 unsigned int service_add(struct store *store, const struct link *link,
 			 const char *type, unsigned int not_id);
 void service_set(struct store *store, const struct link *link,

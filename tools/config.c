@@ -8,6 +8,7 @@
 
 #include "config.h"
 #include "fido_proto.h"
+#include "mmblk_proto.h"
 #include "util.h"
 #include "values.h"
 
@@ -111,6 +112,31 @@ static char *take_queues(struct wish *wish, const char *value)
 	return value_number(value, 1, FIDO_MAX_CHANNELS, &wish->opt.queues);
 }
 
+static char *take_poll_queues(struct wish *wish, const char *value)
+{
+	wish->opt.given |= OPT_POLL_QUEUES;
+	return value_number(value, 1, FIDO_MAX_CHANNELS - 1,
+			    &wish->opt.poll_queues);
+}
+
+static char *take_depth(struct wish *wish, const char *value)
+{
+	wish->opt.given |= OPT_DEPTH;
+	return value_number(value, 1, MMBLK_DEPTH, &wish->opt.depth);
+}
+
+static char *take_bandwidth(struct wish *wish, const char *value)
+{
+	wish->opt.given |= OPT_BANDWIDTH;
+	return value_number(value, 1, MAX_BANDWIDTH, &wish->opt.bandwidth);
+}
+
+static char *take_timeout(struct wish *wish, const char *value)
+{
+	wish->opt.given |= OPT_TIMEOUT;
+	return value_number(value, 1, MAX_TIMEOUT, &wish->opt.timeout);
+}
+
 static char *take_flag(struct wish *wish, unsigned int flag, const char *value)
 {
 	bool yes;
@@ -155,6 +181,10 @@ static const struct key keys[] = {
 	{ "name-b", IN_NET, false, take_name_b },
 	{ "mtu", IN_NET, false, take_mtu },
 	{ "queues", IN_NET | IN_BLK, false, take_queues },
+	{ "poll-queues", IN_BLK, false, take_poll_queues },
+	{ "depth", IN_BLK, false, take_depth },
+	{ "bandwidth", IN_BLK, false, take_bandwidth },
+	{ "timeout", IN_BLK, false, take_timeout },
 	{ "read-only", IN_BLK, false, take_read_only },
 	{ "shared", IN_BLK, false, take_shared },
 	{ "serial", IN_BLK, false, take_serial },
@@ -255,6 +285,10 @@ static void check_whole(struct parser *parser)
 	    !strcasecmp(wish->mac[0], wish->mac[1]))
 		add_fault(file, wish->line,
 			  "mac-a and mac-b are the same: each interface needs its own");
+	if (wish->opt.queues + wish->opt.poll_queues > FIDO_MAX_CHANNELS)
+		add_fault(file, wish->line,
+			  "queues and poll-queues: say %d together at most",
+			  FIDO_MAX_CHANNELS);
 }
 
 static void end_section(struct parser *parser)

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "blk.h"
 #include "change.h"
 #include "json.h"
 #include "list.h"
@@ -13,6 +14,8 @@
 
 /* How long two live VMs may take to let go of each other. */
 #define CLOSE_SECONDS 30
+/* How long a driver may take to tell that a disk is not open any more */
+#define UNUSED_SECONDS 5
 
 static void erase(struct store *store, const struct link *link)
 {
@@ -185,6 +188,43 @@ static void erase_and_tell(struct store *store, const struct link *link)
 	       link->end[BACK].domain.name, link->end[BACK].domain.domid);
 }
 
+static char *any_in_use(const struct link *link)
+{
+	char *why = NULL;
+	unsigned int i;
+
+	for (i = 0; !why && i < link->nr_services; i++)
+		why = disk_in_use(link, &link->service[i]);
+	return why;
+}
+
+static enum verdict is_unused(const struct link *link, const void *arg)
+{
+	char *why = any_in_use(link);
+
+	(void)arg;
+	free(why);
+	return why ? PENDING : REACHED;
+}
+
+/* Removing a link removes its disks: not while somebody has one open. */
+static void check_unused(struct store *store, const struct options *opt,
+			 struct link *link)
+{
+	unsigned int seconds = opt->given & OPT_WAIT ? opt->wait :
+		UNUSED_SECONDS;
+	char *why;
+
+	if (link_stale(link) || is_unused(link, NULL) == REACHED)
+		return;
+	wait_for_link(store, link, seconds, "link", is_unused, NULL);
+	why = any_in_use(link);
+	if (why)
+		die("link %s -- %s not removed: %s",
+		    link->end[FRONT].domain.name, link->end[BACK].domain.name,
+		    why);
+}
+
 static int remove_stale(struct store *store)
 {
 	struct topology topology;
@@ -217,8 +257,10 @@ int cmd_link_remove(const struct options *opt)
 	topology_read(&store, &topology);
 	link = link_must_find(&store, &topology, opt->arg[0], opt->arg[1],
 			      &side);
-	if (!(opt->given & OPT_FORCE))
+	if (!(opt->given & OPT_FORCE)) {
+		check_unused(&store, opt, link);
 		close_in_order(&store, opt, link);
+	}
 	erase_and_tell(&store, link);
 	topology_free(&topology);
 	store_close(&store);

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "fido_proto.h"
+#include "mmblk_proto.h"
 #include "options.h"
 #include "util.h"
 #include "values.h"
@@ -67,12 +68,13 @@ static const struct command commands[] = {
 
 	{ "blk", "add", cmd_blk_add, 2, 2,
 	  OPT_WAIT | OPT_JSON | OPT_READ_ONLY | OPT_SHARED | OPT_SERIAL |
-	  OPT_QUEUES,
-	  "CLIENT SERVER:/dev/NAME [--read-only] [--shared] [--serial TEXT] [--queues N] [--wait SECONDS] [--json]",
+	  OPT_QUEUES | OPT_POLL_QUEUES | OPT_DEPTH | OPT_BANDWIDTH |
+	  OPT_TIMEOUT,
+	  "CLIENT SERVER:/dev/NAME [--read-only] [--shared] [--serial TEXT] [--queues N] [--poll-queues N] [--depth N] [--bandwidth MIB_PER_S] [--timeout SECONDS] [--wait SECONDS] [--json]",
 	  "a disk of one VM in another (and a link, if there is none)" },
-	{ "blk", "remove", cmd_blk_remove, 2, 2, 0,
-	  "CLIENT SERVER:/dev/NAME",
-	  "takes the disk away, the link stays" },
+	{ "blk", "remove", cmd_blk_remove, 2, 2, OPT_FORCE | OPT_WAIT,
+	  "CLIENT SERVER:/dev/NAME [--wait SECONDS] [--force]",
+	  "takes a disk away that nobody uses, the link stays" },
 	{ "blk", "list", cmd_blk_list, 0, 1, OPT_JSON, "[VM] [--json]",
 	  "all disks" },
 	{ "blk", "show", cmd_blk_show, 2, 2, OPT_JSON,
@@ -85,7 +87,7 @@ static const struct command commands[] = {
 };
 
 enum {
-	VAL_HELP = 1 << 20, VAL_VERSION, VAL_MAC_A, VAL_MAC_B, VAL_NAME_A,
+	VAL_HELP = 1 << 24, VAL_VERSION, VAL_MAC_A, VAL_MAC_B, VAL_NAME_A,
 	VAL_NAME_B,
 };
 
@@ -102,6 +104,10 @@ static const struct option long_options[] = {
 	{ "name-b", required_argument, NULL, VAL_NAME_B },
 	{ "mtu", required_argument, NULL, OPT_MTU },
 	{ "queues", required_argument, NULL, OPT_QUEUES },
+	{ "poll-queues", required_argument, NULL, OPT_POLL_QUEUES },
+	{ "depth", required_argument, NULL, OPT_DEPTH },
+	{ "bandwidth", required_argument, NULL, OPT_BANDWIDTH },
+	{ "timeout", required_argument, NULL, OPT_TIMEOUT },
 	{ "read-only", no_argument, NULL, OPT_READ_ONLY },
 	{ "shared", no_argument, NULL, OPT_SHARED },
 	{ "serial", required_argument, NULL, OPT_SERIAL },
@@ -218,6 +224,21 @@ static void take_option(struct options *opt, int val)
 	case OPT_CONFIG:
 		opt->config = optarg;
 		break;
+	case OPT_POLL_QUEUES:
+		opt->poll_queues = take_number("--poll-queues", optarg, 1,
+					       FIDO_MAX_CHANNELS - 1);
+		break;
+	case OPT_DEPTH:
+		opt->depth = take_number("--depth", optarg, 1, MMBLK_DEPTH);
+		break;
+	case OPT_BANDWIDTH:
+		opt->bandwidth = take_number("--bandwidth", optarg, 1,
+					     MAX_BANDWIDTH);
+		break;
+	case OPT_TIMEOUT:
+		opt->timeout = take_number("--timeout", optarg, 1,
+					   MAX_TIMEOUT);
+		break;
 	case OPT_SERIAL:
 		opt->serial = take_text("--serial", optarg, value_serial);
 		break;
@@ -277,6 +298,9 @@ static void check(const struct command *cmd, const struct options *opt)
 			  gap(cmd), cmd->verb, cmd->synopsis);
 	if (opt->mac[0] && opt->mac[1] && !strcasecmp(opt->mac[0], opt->mac[1]))
 		die_usage("--mac-a and --mac-b are the same: each interface needs its own");
+	if (opt->queues + opt->poll_queues > FIDO_MAX_CHANNELS)
+		die_usage("--queues and --poll-queues: say %d together at most",
+			  FIDO_MAX_CHANNELS);
 }
 
 int main(int argc, char **argv)

@@ -72,22 +72,6 @@ static const char *make_mac(char *mac, const struct domain *own,
 	return mac;
 }
 
-/*
- * Each vCPU can have a queue of its own, as long as both VMs have one for it.
- * Where that is not known, one queue is never wrong.
- */
-static unsigned int default_queues(struct store *store, const struct link *link)
-{
-	unsigned int side, vcpus, nr = FIDO_MAX_CHANNELS;
-
-	for (side = 0; side < NR_SIDES; side++) {
-		vcpus = domain_vcpus(store, &link->end[side].domain);
-		if (vcpus < nr)
-			nr = vcpus;
-	}
-	return nr ? nr : 1;
-}
-
 static void write_net(struct store *store, const struct request *req,
 		      const struct link *link, unsigned int side_a,
 		      unsigned int id)
@@ -98,7 +82,8 @@ static void write_net(struct store *store, const struct request *req,
 	unsigned int i, side, queues;
 
 	queues = opt->given & OPT_QUEUES ? opt->queues :
-					   default_queues(store, link);
+					   link_queues(store, link,
+						       FIDO_MAX_CHANNELS);
 	memcpy(mac, opt->mac, sizeof(mac));
 	for (i = 0; i < NR_SIDES; i++) {
 		side = i ? !side_a : side_a;

@@ -24,6 +24,10 @@ enum {
 	OPT_DRY_RUN = 1 << 13,
 	OPT_NOT_ID = 1 << 14,
 	OPT_NAME = 1 << 15,
+	OPT_POLL_QUEUES = 1 << 16,
+	OPT_DEPTH = 1 << 17,
+	OPT_BANDWIDTH = 1 << 18,
+	OPT_TIMEOUT = 1 << 19,
 };
 
 /**
@@ -36,6 +40,10 @@ enum {
  * @name: of the first and of the second VM's interface, or NULL
  * @mtu: valid if given
  * @queues: valid if given
+ * @poll_queues: valid if given
+ * @depth: valid if given
+ * @bandwidth: MiB a second, valid if given
+ * @timeout: seconds, valid if given
  * @serial: or NULL
  * @config: directory with the configuration, or NULL
  * @file: a service that the supervisor adds: where it is named, else NULL
@@ -51,6 +59,10 @@ struct options {
 	const char *name[2];
 	unsigned int mtu;
 	unsigned int queues;
+	unsigned int poll_queues;
+	unsigned int depth;
+	unsigned int bandwidth;
+	unsigned int timeout;
 	const char *serial;
 	const char *config;
 	const char *file;

@@ -240,18 +240,58 @@ int service_cmd_add(const struct request *req)
 
 /* Remove and show */
 
+static char *in_use(const struct request *req, const struct link *link,
+		    const struct service *service)
+{
+	if (!req->kind->in_use || req->opt->given & OPT_FORCE)
+		return NULL;
+	return req->kind->in_use(link, service);
+}
+
+static enum verdict is_free(const struct link *link, const void *arg)
+{
+	const struct request *req = arg;
+	const struct service *service = find_requested(req, link);
+	char *why = service ? in_use(req, link, service) : NULL;
+
+	free(why);
+	return why ? PENDING : REACHED;
+}
+
+/* It may have been unmounted a moment ago, which its driver tells soon. */
+static void wait_until_free(struct store *store, const struct request *req)
+{
+	unsigned int seconds = ANSWER_SECONDS;
+	const struct service *service;
+	struct topology topology;
+	struct link *link;
+
+	if (req->opt->given & OPT_WAIT)
+		seconds = req->opt->wait;
+	topology_read(store, &topology);
+	link = must_find(store, &topology, req, &service);
+	if (is_free(link, req) != REACHED)
+		wait_for_link(store, link, seconds, req->what, is_free, req);
+	topology_free(&topology);
+}
+
 int service_cmd_remove(const struct request *req)
 {
 	const struct service *service;
 	struct topology topology;
 	struct store store;
 	struct link *link;
+	char *why;
 
 	store_open(&store);
+	wait_until_free(&store, req);
 	do {
 		store_begin(&store);
 		topology_read(&store, &topology);
 		link = must_find(&store, &topology, req, &service);
+		why = in_use(req, link, service);
+		if (why)
+			die("%s not removed: %s", req->what, why);
 		service_remove(&store, link, service->id);
 		topology_free(&topology);
 	} while (!store_commit(&store));

@@ -16,6 +16,7 @@ struct request;
  * @matches: is this the service that was named?
  * @check: dies if it must not be added; or NULL
  * @write: writes its parameters; @side_a is the side of the first VM
+ * @in_use: what its removal would destroy, to be freed, NULL if nothing; or NULL
  * @print_json: prints it for --json
  */
 struct service_kind {
@@ -28,6 +29,7 @@ struct service_kind {
 	void (*write)(struct store *store, const struct request *req,
 		      const struct link *link, unsigned int side_a,
 		      unsigned int id);
+	char *(*in_use)(const struct link *link, const struct service *service);
 	void (*print_json)(const struct link *link,
 			   const struct service *service);
 };

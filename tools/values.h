@@ -11,6 +11,8 @@
 
 #define MIN_MTU		68
 #define MAX_MTU		65535
+#define MAX_BANDWIDTH	1000000
+#define MAX_TIMEOUT	86400
 
 char *value_number(const char *s, unsigned int min, unsigned int max,
 		   unsigned int *value);

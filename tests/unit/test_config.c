@@ -128,6 +128,10 @@ static void test_values(void **state)
 	refused("[blk]\nclient=a\nserver=b\ndevice=sda\n", 4,
 		"absolute path");
 	refused(BLK "read-only = true\n", 5, "read-only: say yes or no");
+	refused(BLK "depth = 129\n", 5, "depth: say a number from 1 to 128");
+	refused(BLK "timeout = 0\n", 5, "timeout: say a number from 1");
+	refused(BLK "queues = 15\npoll-queues = 2\n", 1,
+		"16 together at most");
 	refused(BLK "serial =\n", 5, "serial: say 1 to 36");
 }
 

@@ -35,6 +35,13 @@ usage_errors() {
 	refused 2 '--mtu: .* 68 to 65535' net add a b --mtu 67
 	refused 2 '--mtu: .* 68 to 65535' net add a b --mtu 65536
 	refused 2 '--queues: .* 1 to 16' net add a b --queues 17
+	refused 2 '--poll-queues: .* 1 to 15' blk add a b:/dev/ram0 --poll-queues 16
+	refused 2 '--queues and --poll-queues: say 16 together' blk add a b:/dev/ram0 --queues 9 --poll-queues 8
+	refused 2 'knows no --poll-queues' net add a b --poll-queues 1
+	refused 2 '--depth: .* 1 to 128' blk add a b:/dev/ram0 --depth 129
+	refused 2 '--bandwidth: .* 1 to 1000000' blk add a b:/dev/ram0 --bandwidth 0
+	refused 2 '--timeout: .* 1 to 86400' blk add a b:/dev/ram0 --timeout 0
+	refused 2 'knows no --timeout' net add a b --timeout 5
 	refused 2 'no MAC address' net add a b --mac-a 00:16:3e:00:00
 	refused 2 'group' net add a b --mac-b 01:16:3e:00:00:00
 	refused 2 'cannot have the address' net add a b --mac-b 00:00:00:00:00:00

@@ -47,6 +47,12 @@ nodes_and_permissions() {
 	assert_eq "$(node "$back"/service/1/role)" server
 	assert_eq "$(node "$back"/service/1/device)" /dev/ram0
 	assert_eq "$(node "$back"/service/1/mode)" r
+	in_dom0 "fidoctl blk add a b:/dev/ram1 --queues 3 --poll-queues 2 --depth 7 --bandwidth 50 --timeout 90"
+	assert_eq "$(node "$front"/service/2/queues) $(node "$front"/service/2/poll-queues)" '3 2' "queues of the client"
+	assert_eq "$(node "$back"/service/2/queues)" 5 "queues of the server"
+	assert_eq "$(node "$back"/service/2/depth) $(node "$back"/service/2/bandwidth)" '7 50' "limits"
+	assert_eq "$(node "$front"/service/2/timeout)" 90 "time-out"
+	in_dom0 "fidoctl blk remove a b:/dev/ram1"
 
 	# everything below belongs to the one side and can be read by the other
 	assert_eq "$(in_dom0 "xenstore-ls -fp $front | grep -v '(n$domid_a,r$domid_b)\$' || true")" '' 'permissions of the frontend'

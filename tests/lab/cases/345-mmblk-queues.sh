@@ -46,6 +46,6 @@ run() {
 
 cleanup() {
 	in_vm a 'modprobe mmblk'
-	in_dom0 "fidoctl blk remove c a:$SERVED > /dev/null 2>&1; true"
+	in_dom0 "fidoctl blk remove c a:$SERVED --force > /dev/null 2>&1; true"
 	no_links
 }

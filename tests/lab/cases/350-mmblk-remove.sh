@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
-# DESCRIPTION: a disk that is removed while it is in use fails its I/O and leaves nothing; the client reloads
+# DESCRIPTION: a disk that is removed by force while it is in use fails its I/O and leaves nothing; the client reloads
 # TIMEOUT: 300
 # shellcheck disable=SC1091
 . "$LAB_DIR/cases/mmblk-lib.sh"
@@ -15,7 +15,7 @@ remove_in_use() {
 	in_vm_bg b "! $FIO --filename=/dev/$DISK --rw=randwrite --bs=64k --size=32M --time_based --runtime=600 --iodepth=16" > "$CASE_DIR/fio.out"
 	load=$BG
 	wait_for 30 progress 20
-	in_dom0 "fidoctl blk remove b a:$SERVED"
+	in_dom0 "fidoctl blk remove b a:$SERVED --force"
 	wait_for 30 no_disk
 	wait "$load"
 }
@@ -24,7 +24,7 @@ remove_in_use() {
 remove_mounted() {
 	disk_up
 	in_vm b "modprobe -a ext4 crc32c_generic; mkdir -p /mnt; mkfs.ext4 -q /dev/$DISK && mount /dev/$DISK /mnt && echo x > /mnt/x"
-	in_dom0 "fidoctl blk remove b a:$SERVED"
+	in_dom0 "fidoctl blk remove b a:$SERVED --force"
 	wait_for 30 no_disk
 	expect_failure in_vm b 'echo y > /mnt/y && sync /mnt/y'
 	in_vm b 'umount /mnt'

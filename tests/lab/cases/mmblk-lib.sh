@@ -66,7 +66,7 @@ disk_fresh() {
 
 disks_gone() {
 	in_dom0 "fidoctl link remove --stale"
-	in_dom0 "fidoctl blk remove b a:$SERVED > /dev/null 2>&1; true"
+	in_dom0 "fidoctl blk remove b a:$SERVED --force > /dev/null 2>&1; true"
 	wait_for 30 no_disk
 }
 
