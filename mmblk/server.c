@@ -80,11 +80,18 @@ static const char *mmblk_open_error(int err)
 	case -ENOENT:
 	case -ENXIO:
 	case -ENODEV:
-		return "there is no such device";
+	case -ENOTDIR:
+		return "there is no such device or file";
 	case -ENOTBLK:
-		return "it is not a block device";
+		return "it is neither a block device nor a file";
 	case -EBUSY:
 		return "it is mounted or otherwise in use";
+	case -ETXTBSY:
+		return "the file is in use: open for writing, served or swap";
+	case -EPERM:
+		return "the file is immutable or append-only";
+	case -EOPNOTSUPP:
+		return "its file system is no place for data";
 	case -EROFS:
 	case -EACCES:
 		return "it is read-only";
@@ -201,7 +208,7 @@ static void mmblk_server_destroy(struct mmblk_service *service)
 {
 	struct mmblk_server *server = to_mmblk_server(service);
 
-	mmblk_backing_close(&server->backing);
+	server->backing.ops->close(&server->backing);
 	mmblk_lanes_free(server, service->nr_queues);
 	kfree(server);
 }
