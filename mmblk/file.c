@@ -167,16 +167,22 @@ static int mmblk_file_rw(struct mmblk_file_io *io)
 	return err;
 }
 
-/* Discards and zeroes: what the file system refuses is not offered any more */
+/* Discards and zeroes: what the file system refuses is not tried any more */
+
+static int mmblk_file_allocate(struct mmblk_file_io *io, int mode)
+{
+	return vfs_fallocate(mmblk_file_of(io->job)->file,
+			     mode | FALLOC_FL_KEEP_SIZE, io->pos,
+			     io->job->bytes);
+}
 
 static int mmblk_file_punch(struct mmblk_file_io *io)
 {
 	struct mmblk_file *f = mmblk_file_of(io->job);
-	int err;
+	int err = -EOPNOTSUPP;
 
-	err = vfs_fallocate(f->file, FALLOC_FL_PUNCH_HOLE |
-				     FALLOC_FL_KEEP_SIZE,
-			    io->pos, io->job->bytes);
+	if (!READ_ONCE(f->no_punch))
+		err = mmblk_file_allocate(io, FALLOC_FL_PUNCH_HOLE);
 	if (err == -EOPNOTSUPP)
 		WRITE_ONCE(f->no_punch, true);
 	return err;
@@ -185,26 +191,31 @@ static int mmblk_file_punch(struct mmblk_file_io *io)
 static int mmblk_file_zero(struct mmblk_file_io *io)
 {
 	struct mmblk_file *f = mmblk_file_of(io->job);
-	int err;
+	int err = -EOPNOTSUPP;
 
-	err = vfs_fallocate(f->file, FALLOC_FL_ZERO_RANGE |
-				     FALLOC_FL_KEEP_SIZE,
-			    io->pos, io->job->bytes);
+	if (!READ_ONCE(f->no_zero))
+		err = mmblk_file_allocate(io, FALLOC_FL_ZERO_RANGE);
 	if (err == -EOPNOTSUPP)
 		WRITE_ONCE(f->no_zero, true);
 	return err;
 }
 
-/* A hole reads as zero. If the space is to stay allocated it must not be one. */
+/*
+ * A hole reads as zero. If the space is to stay allocated it is allocated
+ * again, where the file system cannot do it in one step.
+ */
 static int mmblk_file_write_zeroes(struct mmblk_file_io *io)
 {
-	int err = -EOPNOTSUPP;
+	bool keep = io->flags & MMBLK_F_NOUNMAP;
+	int err;
 
-	if (!(io->flags & MMBLK_F_NOUNMAP))
-		err = mmblk_file_punch(io);
-	if (err == -EOPNOTSUPP)
-		err = mmblk_file_zero(io);
-	return err;
+	err = keep ? mmblk_file_zero(io) : mmblk_file_punch(io);
+	if (err != -EOPNOTSUPP)
+		return err;
+	if (!keep)
+		return mmblk_file_zero(io);
+	err = mmblk_file_punch(io);
+	return err ? err : mmblk_file_allocate(io, 0);
 }
 
 /* The workqueue */
