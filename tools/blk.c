@@ -54,7 +54,7 @@ static bool disk_matches(const struct request *req, const struct link *link,
 		!strcmp(node_or(service, !client, "device", ""), req->device);
 }
 
-/* Only dom0's devices can be seen from here; a server reports its own. */
+/* Only what dom0 has can be seen from here; a server reports its own. */
 static void check_device(const char *device, const struct domain *server)
 {
 	struct stat st;
@@ -62,11 +62,11 @@ static void check_device(const char *device, const struct domain *server)
 	if (server->domid)
 		return;
 	if (stat(device, &st))
-		die("%s: %s: name a block device of %s", device,
+		die("%s: %s: name a block device or a file of %s", device,
 		    strerror(errno), server->name);
-	if (!S_ISBLK(st.st_mode))
-		die("%s is not a block device: name one of %s", device,
-		    server->name);
+	if (!S_ISBLK(st.st_mode) && !S_ISREG(st.st_mode))
+		die("%s is neither a block device nor a file: name one of %s",
+		    device, server->name);
 }
 
 /* Two file systems on one disk destroy each other. */
@@ -163,18 +163,18 @@ static const struct service_kind blk_kind = {
 	.print_json = print_json,
 };
 
-/* SERVER:/dev/NAME; the name of a VM may contain colons, but no slash. */
+/* SERVER:/PATH; the name of a VM may contain colons, but no slash. */
 static const char *take_device(char *disk)
 {
 	char *sep = strstr(disk, ":/");
 	const char *device;
 
 	if (!sep || sep == disk)
-		die_usage("%s: name the disk as SERVER:/dev/NAME", disk);
+		die_usage("%s: name the disk as SERVER:/PATH, a block device or a file", disk);
 	*sep = '\0';
 	device = sep + 1;
 	if (strlen(device) > DEVICE_LEN || !printable(device))
-		die_usage("%s: not a path of a block device", device);
+		die_usage("%s: not the path of a block device or a file", device);
 	return device;
 }
 

@@ -72,15 +72,15 @@ static const struct command commands[] = {
 	{ "blk", "add", cmd_blk_add, 2, 2,
 	  OPT_WAIT | OPT_JSON | OPT_READ_ONLY | OPT_SHARED | OPT_SERIAL |
 	  OPT_QUEUES,
-	  "CLIENT SERVER:/dev/NAME [--read-only] [--shared] [--serial TEXT] [--queues N] [--wait SECONDS] [--json]",
-	  "a disk of one VM in another (and a link, if there is none)" },
+	  "CLIENT SERVER:/PATH [--read-only] [--shared] [--serial TEXT] [--queues N] [--wait SECONDS] [--json]",
+	  "a block device or file of one VM as a disk of another (and a link)" },
 	{ "blk", "remove", cmd_blk_remove, 2, 2, 0,
-	  "CLIENT SERVER:/dev/NAME",
+	  "CLIENT SERVER:/PATH",
 	  "takes the disk away, the link stays" },
 	{ "blk", "list", cmd_blk_list, 0, 1, OPT_JSON, "[VM] [--json]",
 	  "all disks" },
 	{ "blk", "show", cmd_blk_show, 2, 2, OPT_JSON,
-	  "CLIENT SERVER:/dev/NAME [--json]", "one disk" },
+	  "CLIENT SERVER:/PATH [--json]", "one disk" },
 };
 
 enum {
