@@ -10,6 +10,7 @@
 #include <linux/blkdev.h>
 #include <linux/err.h>
 #include <linux/file.h>
+#include <linux/uio.h>
 
 #include "compat.h"
 
@@ -25,6 +26,13 @@
 
 #ifndef BLK_STS_INVAL
 #define BLK_STS_INVAL		BLK_STS_IOERR
+#endif
+
+/* Directions of an iov_iter had the names of requests */
+
+#ifndef ITER_SOURCE
+#define ITER_SOURCE		WRITE
+#define ITER_DEST		READ
 #endif
 
 /* Flags of a tag set; merging became the rule (6.14) */

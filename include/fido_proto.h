@@ -80,7 +80,8 @@
  *   mmnet  queues       both    channels, 1..FIDO_MAX_CHANNELS, equal (o): 1
  *   mmnet  interface    both    report: name of the interface
  *   mmblk  role         both    "server" or "client"
- *   mmblk  device       server  path of the block device that is served
+ *   mmblk  device       server  path of the block device or file that is
+ *                               served
  *   mmblk  mode         server  "r" or "w" (o): "r"
  *   mmblk  bounce       server  "1": copy the data of each write, "0": never
  *                               (o): as the device needs it

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The protocol of service type "mmblk", version 1: a block device of the
- * server, used by the client.
+ * The protocol of service type "mmblk", version 1: a block device or a file of
+ * the server, used by the client as a disk. "The device behind" is either.
  *
  * This header is the specification. It is shared with user space. The rules of
  * fido_proto.h hold: one writer per byte, little-endian, reserved fields are

@@ -99,7 +99,7 @@ static ssize_t mode_show(struct device *dev, struct device_attribute *attr,
 			 char *buf)
 {
 	return sysfs_emit(buf, "%s\n",
-			  dev_to_server(dev)->backing.dev.write ? "w" : "r");
+			  dev_to_server(dev)->write ? "w" : "r");
 }
 static DEVICE_ATTR_RO(mode);
 

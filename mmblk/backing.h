@@ -1,38 +1,57 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Server: the block device behind.
+ * Server: what is behind, a block device or a file.
  */
 #ifndef MMBLK_BACKING_H
 #define MMBLK_BACKING_H
 
 #include <linux/types.h>
 
-#include "compat_block.h"
+#include "blkdev.h"
+#include "file.h"
 #include "mmblk_proto.h"
+#include "wire.h"
+
+struct mmblk_backing;
+struct mmblk_job;
 
 /**
- * struct mmblk_backing - an open block device
- * @dev: how it was opened; gives the block device
- * @bounce: it is not given foreign pages, data is copied for it
- * @bios: where its bios come from. Not from the file systems' set: theirs may
- *	all wait for a disk of the VM that waits for one of ours.
+ * struct mmblk_backing_ops - what makes a block device or a file of it
+ * @close: undo the opening; nothing is in flight
+ * @look: tell what requests are checked against, now
+ * @config: describe it to the client
+ * @submit: give it the request that the job's lane has in work. The data is in
+ *	the job's buffer; without one, for a WRITE, in the lane's runs. Called
+ *	by the lane's thread, may sleep. Returns 0, and mmblk_job_done() follows
+ *	or has been called already; -EAGAIN if there is no memory at the moment;
+ *	-EIO if data in such pieces cannot be taken: from one buffer it can.
  */
-struct mmblk_backing {
-	struct compat_bdev dev;
-	bool bounce;
-	struct bio_set bios;
+struct mmblk_backing_ops {
+	void (*close)(struct mmblk_backing *backing);
+	void (*look)(const struct mmblk_backing *backing,
+		     struct mmblk_wire_device *device);
+	void (*config)(const struct mmblk_backing *backing,
+		       struct mmblk_config *config);
+	int (*submit)(struct mmblk_job *job);
 };
 
-int mmblk_backing_open(struct mmblk_backing *backing, const char *path,
-		       bool write);
-void mmblk_backing_close(struct mmblk_backing *backing);
-void mmblk_backing_config(const struct mmblk_backing *backing,
-			  struct mmblk_config *config);
+/**
+ * struct mmblk_backing - an open block device or file
+ * @ops: which of the two
+ * @bounce: it is not given foreign pages, data is copied for it
+ * @blkdev: the block device
+ * @file: the file
+ */
+struct mmblk_backing {
+	const struct mmblk_backing_ops *ops;
+	bool bounce;
+	union {
+		struct mmblk_blkdev blkdev;
+		struct mmblk_file file;
+	};
+};
 
-static inline struct block_device *
-mmblk_backing_bdev(const struct mmblk_backing *backing)
-{
-	return backing->dev.bdev;
-}
+int mmblk_backing_open(struct mmblk_backing *backing, const char *name,
+		       bool write);
 
 #endif /* MMBLK_BACKING_H */

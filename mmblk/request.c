@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Server: a request becomes a bio.
+ * Server: a request is checked, gets its data or a buffer, and is given to what
+ * is behind.
  *
  * The request is a private copy, and so is its list of segments. Nothing is
- * given to the device before all of it has been checked. One request is one
- * bio: what the block layer makes of that is its affair.
+ * given away before all of it has been checked.
  */
 #include <linux/bio.h>
-#include <linux/blkdev.h>
 #include <linux/mm.h>
 #include <linux/rcupdate.h>
 #include <linux/slab.h>
@@ -16,11 +15,6 @@
 #include "segs.h"
 #include "server.h"
 #include "wire.h"
-
-static const struct mmblk_request *mmblk_msg(const struct mmblk_lane *lane)
-{
-	return (const void *)lane->msg;
-}
 
 /**
  * mmblk_request_check - can this request be served at all?
@@ -32,21 +26,17 @@ static const struct mmblk_request *mmblk_msg(const struct mmblk_lane *lane)
 u8 mmblk_request_check(struct mmblk_lane *lane, u32 len)
 {
 	struct mmblk_backing *backing = &lane->server->backing;
-	struct block_device *bdev = mmblk_backing_bdev(backing);
-	struct mmblk_wire_device device = {
-		.sectors = bdev_nr_sectors(bdev),
-		.block_size = bdev_logical_block_size(bdev),
-		.read_only = !backing->dev.write || bdev_read_only(bdev),
-	};
+	struct mmblk_wire_device device;
 
-	return mmblk_wire_refuse(mmblk_msg(lane), len, &device);
+	backing->ops->look(backing, &device);
+	return mmblk_wire_refuse(mmblk_lane_request(lane), len, &device);
 }
 
 /* The data of a WRITE: from addresses to pages */
 
 static const struct fido_seg *mmblk_get_segs(struct mmblk_lane *lane)
 {
-	const struct mmblk_request *r = mmblk_msg(lane);
+	const struct mmblk_request *r = mmblk_lane_request(lane);
 
 	if (r->nr_segs <= MMBLK_REQUEST_SEGS)
 		return r->seg;
@@ -141,17 +131,18 @@ static bool mmblk_segs_third(struct mmblk_lane *lane,
 /* Fill @run of the lane. Returns 0, -EAGAIN, or another error to refuse it. */
 static int mmblk_find_data(struct mmblk_lane *lane, struct mmblk_job *job)
 {
-	struct block_device *bdev = mmblk_backing_bdev(&lane->server->backing);
-	const struct mmblk_request *r = mmblk_msg(lane);
+	struct mmblk_backing *backing = &lane->server->backing;
+	const struct mmblk_request *r = mmblk_lane_request(lane);
 	const struct fido_seg *seg = mmblk_get_segs(lane);
+	struct mmblk_wire_device device;
 
 	/* drivers count on pieces of whole sectors */
 	if (!seg || !mmblk_wire_segs(seg, r->nr_segs, r->bytes,
 				     MMBLK_SECTOR_SIZE))
 		return -EINVAL;
-	lane->odd = !mmblk_wire_fits(seg, r->nr_segs,
-				     bdev_logical_block_size(bdev),
-				     bdev_dma_alignment(bdev));
+	backing->ops->look(backing, &device);
+	lane->odd = !mmblk_wire_fits(seg, r->nr_segs, device.block_size,
+				     device.dma_mask);
 	if (mmblk_segs_third(lane, seg, r->nr_segs)) {
 		job->held = kcalloc(MMBLK_MAX_RUNS, sizeof(*job->held),
 				    GFP_NOIO);
@@ -161,82 +152,26 @@ static int mmblk_find_data(struct mmblk_lane *lane, struct mmblk_job *job)
 	return mmblk_resolve_all(lane, job, seg, r->nr_segs);
 }
 
-/* Bios */
+/* The way to what is behind */
 
-static void mmblk_bio_done(struct bio *bio)
+static int mmblk_submit(struct mmblk_job *job)
 {
-	struct mmblk_job *job = bio->bi_private;
-
-	job->status = bio->bi_status;
-	bio_put(bio);
-	mmblk_job_done(job);
+	return job->lane->server->backing.ops->submit(job);
 }
 
-/* In process context this waits for memory, but never fails. */
-static struct bio *mmblk_bio_alloc(struct mmblk_lane *lane,
-				   struct mmblk_job *job, unsigned int nr_vecs,
-				   blk_opf_t opf)
-{
-	struct mmblk_backing *backing = &lane->server->backing;
-	struct bio *bio;
-
-	bio = bio_alloc_bioset(mmblk_backing_bdev(backing), nr_vecs, opf,
-			       GFP_NOIO, &backing->bios);
-	bio->bi_iter.bi_sector = mmblk_msg(lane)->sector;
-	bio->bi_private = job;
-	bio->bi_end_io = mmblk_bio_done;
-	return bio;
-}
-
-/*
- * Page by page: consecutive here is not always consecutive for a device, and
- * bio_add_page() knows (in a PV guest it looks at the machine frames).
+/**
+ * mmblk_job_vecs - in how many pages does a job's data lie?
+ * @job: job whose request its lane has in work
+ *
+ * Return: the number, each page counted as often as a piece begins in it.
  */
-static void mmblk_bio_add_run(struct bio *bio, const struct fido_run *run)
+unsigned int mmblk_job_vecs(const struct mmblk_job *job)
 {
-	struct page *page = run->page;
-	u32 offset = run->offset;
-	u32 left = run->len;
-	u32 n;
-
-	for (; left; left -= n, page++, offset = 0) {
-		n = min_t(u32, left, PAGE_SIZE - offset);
-		if (bio_add_page(bio, page, n, offset) != n)
-			return;
-	}
-}
-
-static void mmblk_bio_add_pages(struct bio *bio, struct fido_pages *pages,
-				u32 bytes)
-{
-	unsigned int i;
-	u32 n;
-
-	for (i = 0; bytes; i++, bytes -= n) {
-		n = min_t(u32, bytes, PAGE_SIZE);
-		if (bio_add_page(bio, pages->page[i], n, 0) != n)
-			return;
-	}
-}
-
-/*
- * There is room for all pages, but some kernels do not put foreign pages that
- * were allocated at different times into one bio.
- */
-static int mmblk_bio_submit(struct mmblk_job *job, struct bio *bio)
-{
-	if (bio->bi_iter.bi_size != job->bytes) {
-		bio_put(bio);
-		return -EIO;
-	}
-	submit_bio(bio);
-	return 0;
-}
-
-static unsigned int mmblk_count_pages(const struct mmblk_lane *lane)
-{
+	const struct mmblk_lane *lane = job->lane;
 	unsigned int i, nr = 0;
 
+	if (job->pages)
+		return DIV_ROUND_UP(job->bytes, PAGE_SIZE);
 	for (i = 0; i < lane->nr_runs; i++)
 		nr += DIV_ROUND_UP(lane->run[i].offset + lane->run[i].len,
 				   PAGE_SIZE);
@@ -265,12 +200,8 @@ static void mmblk_copy_runs(const struct mmblk_lane *lane,
  * foreign pages, or the data lies in more pieces than a bio has room for, or
  * in pieces that do not go into one, or that do not go together.
  */
-static int mmblk_write_bounced(struct mmblk_lane *lane, struct mmblk_job *job,
-			       blk_opf_t opf)
+static int mmblk_write_bounced(struct mmblk_lane *lane, struct mmblk_job *job)
 {
-	unsigned int nr = DIV_ROUND_UP(job->bytes, PAGE_SIZE);
-	struct bio *bio;
-
 	job->pages = mmblk_pool_get(&lane->pool, job->bytes);
 	if (!job->pages)
 		return -EAGAIN;
@@ -278,28 +209,12 @@ static int mmblk_write_bounced(struct mmblk_lane *lane, struct mmblk_job *job,
 	mmblk_drop_held(job);
 	mmblk_stat_inc(&lane->stats, MMBLK_STAT_BOUNCES);
 	mmblk_stat_add(&lane->stats, MMBLK_STAT_BOUNCE_BYTES, job->bytes);
-
-	bio = mmblk_bio_alloc(lane, job, nr, opf);
-	mmblk_bio_add_pages(bio, job->pages, job->bytes);
-	return mmblk_bio_submit(job, bio);
-}
-
-static int mmblk_write_direct(struct mmblk_lane *lane, struct mmblk_job *job,
-			      unsigned int nr_vecs, blk_opf_t opf)
-{
-	struct bio *bio = mmblk_bio_alloc(lane, job, nr_vecs, opf);
-	unsigned int i;
-
-	for (i = 0; i < lane->nr_runs; i++)
-		mmblk_bio_add_run(bio, &lane->run[i]);
-	return mmblk_bio_submit(job, bio);
+	return mmblk_submit(job);
 }
 
 static int mmblk_start_write(struct mmblk_lane *lane, struct mmblk_job *job)
 {
-	const struct mmblk_request *r = mmblk_msg(lane);
-	blk_opf_t opf = REQ_OP_WRITE | REQ_SYNC | REQ_IDLE;
-	unsigned int nr_vecs;
+	const struct mmblk_request *r = mmblk_lane_request(lane);
 	int err;
 
 	err = mmblk_find_data(lane, job);
@@ -309,14 +224,12 @@ static int mmblk_start_write(struct mmblk_lane *lane, struct mmblk_job *job)
 	if (r->nr_segs > MMBLK_REQUEST_SEGS)
 		mmblk_stat_inc(&lane->stats, MMBLK_STAT_LISTS);
 
-	if (r->flags & MMBLK_F_FUA)
-		opf |= REQ_FUA;
-	nr_vecs = mmblk_count_pages(lane);
-	if (lane->server->backing.bounce || lane->odd || nr_vecs > BIO_MAX_VECS)
-		return mmblk_write_bounced(lane, job, opf);
-	err = mmblk_write_direct(lane, job, nr_vecs, opf);
-	if (err)
-		err = mmblk_write_bounced(lane, job, opf);
+	if (lane->server->backing.bounce || lane->odd ||
+	    mmblk_job_vecs(job) > BIO_MAX_VECS)
+		return mmblk_write_bounced(lane, job);
+	err = mmblk_submit(job);
+	if (err == -EIO)
+		err = mmblk_write_bounced(lane, job);
 	return err;
 }
 
@@ -342,8 +255,6 @@ static int mmblk_list_pages(struct mmblk_lane *lane, struct mmblk_job *job)
 
 static int mmblk_start_read(struct mmblk_lane *lane, struct mmblk_job *job)
 {
-	unsigned int nr = DIV_ROUND_UP(job->bytes, PAGE_SIZE);
-	struct bio *bio;
 	int err;
 
 	job->pages = mmblk_pool_get(&lane->pool, job->bytes);
@@ -352,34 +263,7 @@ static int mmblk_start_read(struct mmblk_lane *lane, struct mmblk_job *job)
 	err = mmblk_list_pages(lane, job);
 	if (err)
 		return err;
-	bio = mmblk_bio_alloc(lane, job, nr, REQ_OP_READ);
-	mmblk_bio_add_pages(bio, job->pages, job->bytes);
-	return mmblk_bio_submit(job, bio);
-}
-
-static int mmblk_start_other(struct mmblk_lane *lane, struct mmblk_job *job)
-{
-	const struct mmblk_request *r = mmblk_msg(lane);
-	struct bio *bio;
-	blk_opf_t opf;
-
-	switch (r->op) {
-	case MMBLK_OP_DISCARD:
-		opf = REQ_OP_DISCARD;
-		break;
-	case MMBLK_OP_WRITE_ZEROES:
-		opf = REQ_OP_WRITE_ZEROES;
-		if (r->flags & MMBLK_F_NOUNMAP)
-			opf |= REQ_NOUNMAP;
-		break;
-	default:
-		opf = REQ_OP_WRITE | REQ_PREFLUSH;
-		break;
-	}
-	bio = mmblk_bio_alloc(lane, job, 0, opf);
-	bio->bi_iter.bi_size = job->bytes;
-	submit_bio(bio);
-	return 0;
+	return mmblk_submit(job);
 }
 
 /**
@@ -408,7 +292,7 @@ void mmblk_request_put(struct mmblk_job *job)
 int mmblk_request_start(struct mmblk_job *job)
 {
 	struct mmblk_lane *lane = job->lane;
-	const struct mmblk_request *r = mmblk_msg(lane);
+	const struct mmblk_request *r = mmblk_lane_request(lane);
 	int err;
 
 	if (job->op == MMBLK_OP_READ)
@@ -416,7 +300,7 @@ int mmblk_request_start(struct mmblk_job *job)
 	else if (job->op == MMBLK_OP_WRITE)
 		err = mmblk_start_write(lane, job);
 	else
-		err = mmblk_start_other(lane, job);
+		err = mmblk_submit(job);
 
 	if (err)
 		mmblk_request_put(job);

@@ -367,7 +367,7 @@ static void mmblk_look_at_device(struct mmblk_lane *lane)
 
 	if (lane->index)
 		return;
-	mmblk_backing_config(&server->backing, &config);
+	server->backing.ops->config(&server->backing, &config);
 	if (!memcmp(&config, &server->config, sizeof(config)))
 		return;
 	spin_lock_irq(&lane->tx_lock);
@@ -559,7 +559,8 @@ int mmblk_lane_start(struct mmblk_lane *lane)
 	/* The first message of lane 0 */
 	lane->config_due = !lane->index;
 	if (!lane->index)
-		mmblk_backing_config(&server->backing, &server->config);
+		server->backing.ops->config(&server->backing,
+					    &server->config);
 	wake_up_process(thread);
 	return 0;
 }

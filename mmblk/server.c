@@ -80,11 +80,18 @@ static const char *mmblk_open_error(int err)
 	case -ENOENT:
 	case -ENXIO:
 	case -ENODEV:
-		return "there is no such device";
+	case -ENOTDIR:
+		return "there is no such device or file";
 	case -ENOTBLK:
-		return "it is not a block device";
+		return "it is neither a block device nor a file";
 	case -EBUSY:
 		return "it is mounted or otherwise in use";
+	case -ETXTBSY:
+		return "the file is in use: open for writing, served or swap";
+	case -EPERM:
+		return "the file is immutable or append-only";
+	case -EOPNOTSUPP:
+		return "its file system is no place for data";
 	case -EROFS:
 	case -EACCES:
 		return "it is read-only";
@@ -94,7 +101,7 @@ static const char *mmblk_open_error(int err)
 }
 
 static int mmblk_open_device(struct mmblk_server *server,
-			     struct fido_device *fdev, bool write)
+			     struct fido_device *fdev)
 {
 	char *path = fido_param(fdev, "device");
 	int err;
@@ -103,15 +110,15 @@ static int mmblk_open_device(struct mmblk_server *server,
 		fido_error(fdev, -ENOENT, "no parameter \"device\"");
 		return -ENOENT;
 	}
-	err = mmblk_backing_open(&server->backing, path, write);
-	if (err)
+	err = mmblk_backing_open(&server->backing, path, server->write);
+	if (err) {
 		fido_error(fdev, err, "cannot serve %s: %s", path,
 			   mmblk_open_error(err));
-	if (err)
 		kfree(path);
-	else
-		server->path = path;
-	return err;
+		return err;
+	}
+	server->path = path;
+	return 0;
 }
 
 /* Overrules what the device looks like: 1 to copy always, 0 never */
@@ -175,7 +182,6 @@ static struct mmblk_service *mmblk_server_create(struct fido_device *fdev,
 						 unsigned int nr_queues)
 {
 	struct mmblk_server *server = kzalloc(sizeof(*server), GFP_KERNEL);
-	bool write;
 	int err;
 
 	if (!server)
@@ -183,13 +189,13 @@ static struct mmblk_service *mmblk_server_create(struct fido_device *fdev,
 	err = mmblk_lanes_alloc(server, nr_queues);
 	if (err)
 		goto err_free;
-	err = mmblk_param_mode(fdev, &write);
+	err = mmblk_param_mode(fdev, &server->write);
 	if (err)
 		goto err_lanes;
 	err = mmblk_limit_init(&server->limit, fdev);
 	if (err)
 		goto err_lanes;
-	err = mmblk_open_device(server, fdev, write);
+	err = mmblk_open_device(server, fdev);
 	if (err)
 		goto err_lanes;
 	mmblk_param_bounce(server, fdev);
@@ -207,7 +213,7 @@ static void mmblk_server_destroy(struct mmblk_service *service)
 {
 	struct mmblk_server *server = to_mmblk_server(service);
 
-	mmblk_backing_close(&server->backing);
+	server->backing.ops->close(&server->backing);
 	kfree(server->path);
 	mmblk_lanes_free(server, service->nr_queues);
 	kfree(server);

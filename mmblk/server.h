@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Server: answers the peer's requests from a block device.
+ * Server: answers the peer's requests from a block device or a file.
  */
 #ifndef MMBLK_SERVER_H
 #define MMBLK_SERVER_H
@@ -16,7 +16,6 @@
 #include "mmblk.h"
 #include "pool.h"
 
-struct bio;
 struct mmblk_lane;
 struct mmblk_server;
 struct task_struct;
@@ -130,16 +129,18 @@ struct mmblk_lane {
 };
 
 /**
- * struct mmblk_server - a device that is served
+ * struct mmblk_server - a device or file that is served
  * @service: head
- * @path: name of the device, as a parameter
- * @backing: the device
+ * @write: the client may write
+ * @path: path of the device or file, as a parameter
+ * @backing: the device or file
  * @limit: what the client may ask of it
  * @config: what the client was told; of lane 0's thread
  * @lane: one for each channel
  */
 struct mmblk_server {
 	struct mmblk_service service;
+	bool write;
 	char *path;
 	struct mmblk_backing backing;
 	struct mmblk_limit limit;
@@ -156,7 +157,15 @@ void mmblk_lane_stop(struct mmblk_lane *lane);
 void mmblk_lane_event(struct fido_chan *chan, void *priv);
 void mmblk_job_done(struct mmblk_job *job);
 
+/* The request in work: a private copy */
+static inline const struct mmblk_request *
+mmblk_lane_request(const struct mmblk_lane *lane)
+{
+	return (const void *)lane->msg;
+}
+
 /* request.c */
+unsigned int mmblk_job_vecs(const struct mmblk_job *job);
 u8 mmblk_request_check(struct mmblk_lane *lane, u32 len);
 int mmblk_request_start(struct mmblk_job *job);
 void mmblk_request_put(struct mmblk_job *job);

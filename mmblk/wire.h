@@ -14,11 +14,13 @@
  * struct mmblk_wire_device - what requests are checked against
  * @sectors: size
  * @block_size: logical block size
+ * @dma_mask: bits that addresses and lengths of its data must not have
  * @read_only: what would change it is refused
  */
 struct mmblk_wire_device {
 	u64 sectors;
 	u32 block_size;
+	u32 dma_mask;
 	bool read_only;
 };
 

@@ -79,7 +79,7 @@ static bool disk_matches(const struct request *req, const struct link *link,
 	return blk_is(link, service, req->a, req->b, req->device);
 }
 
-/* Only dom0's devices can be seen from here; a server reports its own. */
+/* Only what dom0 has can be seen from here; a server reports its own. */
 static void check_device(const char *device, const struct domain *server)
 {
 	struct stat st;
@@ -87,11 +87,11 @@ static void check_device(const char *device, const struct domain *server)
 	if (server->domid)
 		return;
 	if (stat(device, &st))
-		die("%s: %s: name a block device of %s", device,
+		die("%s: %s: name a block device or a file of %s", device,
 		    strerror(errno), server->name);
-	if (!S_ISBLK(st.st_mode))
-		die("%s is not a block device: name one of %s", device,
-		    server->name);
+	if (!S_ISBLK(st.st_mode) && !S_ISREG(st.st_mode))
+		die("%s is neither a block device nor a file: name one of %s",
+		    device, server->name);
 }
 
 /* Two file systems on one disk destroy each other. */
@@ -217,7 +217,7 @@ static const struct service_kind blk_kind = {
 	.print_json = print_json,
 };
 
-/* SERVER:/dev/NAME; the name of a VM may contain colons, but no slash. */
+/* SERVER:/PATH; the name of a VM may contain colons, but no slash. */
 static const char *take_device(char *disk)
 {
 	char *sep = strstr(disk, ":/");
@@ -225,7 +225,7 @@ static const char *take_device(char *disk)
 	char *fault;
 
 	if (!sep || sep == disk)
-		die_usage("%s: name the disk as SERVER:/dev/NAME", disk);
+		die_usage("%s: name the disk as SERVER:/PATH, a block device or a file", disk);
 	*sep = '\0';
 	device = sep + 1;
 	fault = value_device(device);

@@ -70,15 +70,15 @@ static const struct command commands[] = {
 	  OPT_WAIT | OPT_JSON | OPT_READ_ONLY | OPT_SHARED | OPT_SERIAL |
 	  OPT_QUEUES | OPT_POLL_QUEUES | OPT_DEPTH | OPT_BANDWIDTH |
 	  OPT_TIMEOUT,
-	  "CLIENT SERVER:/dev/NAME [--read-only] [--shared] [--serial TEXT] [--queues N] [--poll-queues N] [--depth N] [--bandwidth MIB_PER_S] [--timeout SECONDS] [--wait SECONDS] [--json]",
-	  "a disk of one VM in another (and a link, if there is none)" },
+	  "CLIENT SERVER:/PATH [--read-only] [--shared] [--serial TEXT] [--queues N] [--poll-queues N] [--depth N] [--bandwidth MIB_PER_S] [--timeout SECONDS] [--wait SECONDS] [--json]",
+	  "a block device or file of one VM as a disk of another (and a link)" },
 	{ "blk", "remove", cmd_blk_remove, 2, 2, OPT_FORCE | OPT_WAIT,
-	  "CLIENT SERVER:/dev/NAME [--wait SECONDS] [--force]",
+	  "CLIENT SERVER:/PATH [--wait SECONDS] [--force]",
 	  "takes a disk away that nobody uses, the link stays" },
 	{ "blk", "list", cmd_blk_list, 0, 1, OPT_JSON, "[VM] [--json]",
 	  "all disks" },
 	{ "blk", "show", cmd_blk_show, 2, 2, OPT_JSON,
-	  "CLIENT SERVER:/dev/NAME [--json]", "one disk" },
+	  "CLIENT SERVER:/PATH [--json]", "one disk" },
 
 	{ "watch", "", cmd_watch, 0, 0,
 	  OPT_CONFIG | OPT_ONCE | OPT_CHECK | OPT_DRY_RUN | OPT_JSON,

@@ -67,7 +67,7 @@ char *value_serial(const char *s)
 char *value_device(const char *s)
 {
 	if (*s != '/' || strlen(s) > MAX_DEVICE || !printable(s))
-		return xasprintf("%s is not the absolute path of a block device",
+		return xasprintf("%s is not the absolute path of a block device or file",
 				 s);
 	return NULL;
 }

@@ -49,8 +49,8 @@ usage_errors() {
 	refused 2 'say 1 to 15 characters' net add a b --name-b a/b
 	refused 2 'say 1 to 15 characters' net add a b --name-b mmnet%d
 	refused 2 'are the same' net add a b --mac-a 00:16:3e:00:00:0a --mac-b 00:16:3E:00:00:0A
-	refused 2 'SERVER:/dev/NAME' blk add a b
-	refused 2 'SERVER:/dev/NAME' blk add a :/dev/ram0
+	refused 2 'SERVER:/PATH' blk add a b
+	refused 2 'SERVER:/PATH' blk add a :/dev/ram0
 	refused 2 '1 to 36' blk add a b:/dev/ram0 --serial 1234567890123456789012345678901234567
 	refused 2 'two VMs' link remove a
 	refused 2 'name no VMs' link remove a b --stale
@@ -70,7 +70,7 @@ wrong_names() {
 	refused 1 'no link between a and b' net remove a b
 	refused 1 'no link between a and b' blk remove a b:/dev/ram0
 	refused 1 '/dev/nope: No such file' blk add a Domain-0:/dev/nope
-	refused 1 '/dev/null is not a block device' blk add a 0:/dev/null
+	refused 1 '/dev/null is neither a block device nor a file' blk add a 0:/dev/null
 }
 
 duplicates() {
