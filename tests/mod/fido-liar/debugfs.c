@@ -59,8 +59,8 @@ DEFINE_SHOW_ATTRIBUTE(result);
 static int status_show(struct seq_file *s, void *unused)
 {
 	mutex_lock(&liar.lock);
-	seq_printf(s, "up %u\nsent %llu\nreceived %llu\n", liar.up, liar.sent,
-		   liar.received);
+	seq_printf(s, "up %u\nups %llu\nsent %llu\nreceived %llu\n", liar.up,
+		   liar.ups, liar.sent, liar.received);
 	seq_printf(s, "answers %llu\nstatus %u\nrequests %u\n", liar.answers,
 		   liar.status, liar.nr_requests);
 	seq_printf(s, "in_flight %u\nseed %u\n",

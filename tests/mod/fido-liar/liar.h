@@ -63,6 +63,7 @@ struct liar_request {
  * @tag: as a client: next tag
  * @request: as a server: what waits for an answer
  * @nr_requests: number of these
+ * @ups: how often the service came up
  * @received: messages received
  * @sent: messages sent
  * @answers: as a client: completions received
@@ -90,6 +91,7 @@ struct liar {
 	u16 tag;
 	struct liar_request request[MMBLK_DEPTH];
 	unsigned int nr_requests;
+	u64 ups;
 	u64 received;
 	u64 sent;
 	u64 answers;

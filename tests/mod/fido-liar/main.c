@@ -82,6 +82,7 @@ static int liar_up(struct fido_device *fdev)
 	fido_chan_set_priv(chan, &liar);
 	err = liar_shown_find(&liar.shown, chan, liar_sid(fdev));
 	liar.up = !err;
+	liar.ups += liar.up;
 	liar.stall = false;
 	liar.hold = false;
 	liar.twice = false;
