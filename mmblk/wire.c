@@ -206,6 +206,9 @@ static const char *wire_config_violation(const struct mmblk_config *c)
 	return NULL;
 }
 
+/* More than any array of disks asks for */
+#define WIRE_MAX_IO_OPT		(64 << 20)
+
 /* What is merely useless, and would make the block layer complain */
 static void wire_config_clean(struct mmblk_config *c)
 {
@@ -219,7 +222,8 @@ static void wire_config_clean(struct mmblk_config *c)
 	if (c->io_min < c->physical_block_size ||
 	    c->io_min % c->physical_block_size)
 		c->io_min = c->physical_block_size;
-	if (c->io_opt % c->physical_block_size)
+	/* Linux reads ahead by twice as much, for whoever reads a file */
+	if (c->io_opt % c->physical_block_size || c->io_opt > WIRE_MAX_IO_OPT)
 		c->io_opt = 0;
 	block /= MMBLK_SECTOR_SIZE;
 	c->discard_sectors &= ~(block - 1);

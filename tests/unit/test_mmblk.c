@@ -419,6 +419,7 @@ static void test_config_clean(void **state)
 		assert_true(c->alignment_offset < c->physical_block_size);
 		assert_true(c->io_min && !(c->io_min % c->physical_block_size));
 		assert_true(!(c->io_opt % c->physical_block_size));
+		assert_true(c->io_opt <= 64 << 20);
 		assert_true(c->discard_granularity);
 		assert_true(c->discard_alignment < c->discard_granularity);
 		assert_true(!(c->discard_sectors %
