@@ -316,9 +316,12 @@ static void service_refuse(struct fido_service *service,
 		fido_link_break(service->link, "too many offers that do not match");
 		return;
 	}
+	/* escaped: what the peer calls it must not look like other lines */
 	fido_error(service->fdev, err,
-		   "the peer's channels do not match: %u of type %.*s",
-		   view->nr_channels, FIDO_TYPE_LEN, view->type);
+		   "the peer's channels do not match: %u of type %*pE",
+		   view->nr_channels,
+		   (int)strnlen((const char *)view->type, FIDO_TYPE_LEN),
+		   view->type);
 	/* nothing of it is used: the peer need not keep it */
 	fido_link_drain(service->link, service->sid, view->gen);
 }

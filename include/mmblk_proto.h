@@ -252,7 +252,7 @@ struct mmblk_done {
  * @logical_block_size: a power of two, 512..4096; never changes
  * @physical_block_size: a power of two, not below @logical_block_size
  * @io_min: preferred smallest request, bytes
- * @io_opt: preferred request, bytes, or zero
+ * @io_opt: preferred request, bytes, or zero; zero for more than 64 MiB, too
  * @alignment_offset: of sector 0 in a physical block, bytes
  * @discard_sectors: largest DISCARD, zero: not supported
  * @discard_granularity: bytes

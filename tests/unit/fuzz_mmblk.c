@@ -78,6 +78,7 @@ static void try_config(struct mmblk_config *c, u32 len, u32 id)
 	check(is_power_of_2(c->physical_block_size));
 	check(c->max_bytes >= 4096 && c->max_bytes <= MMBLK_MAX_BYTES);
 	check(c->sectors <= INT64_MAX / 512);
+	check(c->io_opt <= 64 << 20);
 	check(c->discard_granularity);
 	check(c->io_opt <= 1 << 26);
 }

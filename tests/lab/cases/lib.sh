@@ -11,7 +11,7 @@ load_modules() {
 }
 
 unload_modules() {
-	in_vm "$1" 'for m in fido_test mmblk mmnet fido; do ! grep -q "^$m " /proc/modules || rmmod $m; done'
+	in_vm "$1" 'for m in fido_test fido_liar mmblk mmnet fido; do ! grep -q "^$m " /proc/modules || rmmod $m; done'
 }
 
 # No link at all, not even what a destroyed VM left.

@@ -177,7 +177,7 @@ push_to() {
 	lab_exec_raw "$1" 60 "$save | tar x -C / && { [ ! -e /lab/fresh.tar.new ] || mv /lab/fresh.tar.new /lab/fresh.tar; }" \
 		< "$LAB_STATE/fresh.tar" || { say "push to $1 failed"; return 1; }
 	# modprobe would find the ones of before
-	vm_exec "$1" $((60 * SLOW)) 'for m in fido_test mmblk mmnet fido; do ! grep -q "^$m " /proc/modules || rmmod $m; done' ||
+	vm_exec "$1" $((60 * SLOW)) 'for m in fido_test fido_liar mmblk mmnet fido; do ! grep -q "^$m " /proc/modules || rmmod $m; done' ||
 		say "$1: modules of before the push stay loaded"
 	say "pushed to $1"
 }
