@@ -8,7 +8,7 @@
 # MiB of the swap space, and by how much the program exceeds what is free
 SWAP=160
 EXCESS=80
-PASSES=3
+PASSES=2
 
 vmstat_of_b() {
 	in_vm b "awk '\$1 == \"$1\" { print \$2 }' /proc/vmstat"

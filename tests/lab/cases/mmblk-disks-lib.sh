@@ -48,12 +48,13 @@ loop_serve() {
 	disk_serve "$loop"
 }
 
-# All disks of all VMs go, in an orderly way: afterwards no server has a device open.
+# All disks of all VMs go, in an orderly way. The servers close their devices a moment later.
 every_disk_gone() {
 	in_dom0 "fidoctl link remove --stale
 		fidoctl blk list | awk 'NR > 1 { print \$1, \$3 \":\" \$5 }' | while read -r client disk; do
 			fidoctl blk remove \"\$client\" \"\$disk\" < /dev/null || true
 		done"
+	wait_for 30 no_disk
 }
 
 # ---- devices to be served ----
