@@ -59,9 +59,9 @@ idle() {
 	[ "$(in_vm b "awk '{ print \$1 + \$2 }' /sys/block/$DISK/inflight")" = 0 ]
 }
 
-# The process dies with requests in flight: they come to their end.
+# The process, all of it, dies with requests in flight: they come to their end.
 poller_dies() {
-	in_vm b "timeout -s KILL 5 $POLLED --filename=/dev/$DISK --rw=randwrite --bs=64k --size=16M --time_based --runtime=600 --iodepth=32; true" > "$CASE_DIR/fio-dies.out"
+	in_vm b "timeout -s KILL 5 $POLLED --thread --filename=/dev/$DISK --rw=randwrite --bs=64k --size=16M --time_based --runtime=600 --iodepth=32; true" > "$CASE_DIR/fio-dies.out"
 	wait_for 30 idle
 }
 
