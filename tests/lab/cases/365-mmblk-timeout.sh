@@ -8,8 +8,9 @@
 # Long enough for a module to be loaded meanwhile
 LIMIT=$((10 * SLOW))
 
+# A request that was not sent yet is not counted in flight: the process tells.
 waiting() {
-	[ "$(in_vm b "awk '{ print \$1 + \$2 }' /sys/block/$DISK/inflight")" -ge 1 ]
+	in_vm b 'ps -o stat= -C dd | grep -q "^D"'
 }
 
 read_one() {
