@@ -104,21 +104,6 @@ LIES
 		'of type AA\\nAA' "b's log"
 }
 
-# A peer that goes on offering nonsense does harm. It can do so only while it is up; when it is down for good, b has given up.
-offers_without_end() {
-	LIES=$((LIES + 1))
-	in_vm a "down=0
-		for ((i = 1; i < 200 && down < 40; i++)); do
-			if echo \"set entry.nr_channels 9 entry.gen \$((0x72000000 + i))\" > $LIAR/do; then
-				down=0
-			else
-				down=\$((down + 1))
-			fi
-			sleep 0.1
-		done" 2> /dev/null
-	gave_up 'too many offers that do not match' 'entry.nr_channels 9, again and again'
-}
-
 # XSA-332, XSA-391
 storms() {
 	local what
@@ -149,7 +134,6 @@ run() {
 	harmless
 	pair_anew
 	offers
-	offers_without_end
 	storms
 	between_looks
 	diag "$LIES lies, $BROKEN of which b did not let pass"
