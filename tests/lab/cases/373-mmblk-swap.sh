@@ -1,8 +1,8 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
-# LONG: not tried yet
+# LONG: not run yet
 # DESCRIPTION: swap on mmblk under memory pressure: every page is as it was left, nothing deadlocks, also when the server's module goes and comes meanwhile
-# TIMEOUT: 900
+# TIMEOUT: 600
 # shellcheck disable=SC1091
 . "$LAB_DIR/cases/mmblk-disks-lib.sh"
 
@@ -36,6 +36,8 @@ run() {
 	in_vm a 'modprobe mmblk'
 	in_vm b 'modprobe mmblk'
 	ramdisks a 1 $SWAP
+	# all of its memory is taken from now on, and not when a has other worries
+	in_vm a 'dd if=/dev/zero of=/dev/ram0 bs=1M oflag=direct 2> /dev/null; true'
 	disk_serve /dev/ram0
 	helper_to b swap.py
 	in_vm b "mkswap /dev/$DISK && swapon /dev/$DISK"

@@ -6,8 +6,8 @@
 # shellcheck disable=SC1091
 . "$LAB_DIR/cases/mmblk-disks-lib.sh"
 
-ROUNDS=${ROUNDS:-4}
-OPENERS=12
+ROUNDS=${ROUNDS:-3}
+OPENERS=6
 
 # Each reads a block that holds its own number, again and again; what fails and what is wrong is written down.
 openers_start() {
