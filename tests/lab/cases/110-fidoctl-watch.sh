@@ -1,5 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
+# LONG: not in each run yet
 # DESCRIPTION: what the configuration names comes back when a VM does; mistakes are told with their line; what was made by hand stays; reload, end, errors
 # TIMEOUT: 600
 # shellcheck disable=SC1091

@@ -1,5 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
+# LONG: not in each run yet
 # DESCRIPTION: the server keeps a client to the depth and to the bandwidth that it was given, and can be reloaded while it does
 # TIMEOUT: 400
 # shellcheck disable=SC1091

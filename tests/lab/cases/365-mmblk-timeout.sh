@@ -1,5 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
+# LONG: not in each run yet
 # DESCRIPTION: requests wait while the server is away, and fail when the disk's time-out is over, until it is back; without one they wait on
 # TIMEOUT: 500
 # shellcheck disable=SC1091

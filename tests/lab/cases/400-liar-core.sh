@@ -1,5 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
+# LONG: not in each run yet
 # DESCRIPTION: a peer that lies about rings, releases, its service table and its events: one refusal, one line in the log, and other links go on
 # TIMEOUT: 400
 # VMS: c

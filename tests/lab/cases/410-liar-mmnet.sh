@@ -1,5 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
+# LONG: not in each run yet
 # DESCRIPTION: a peer that sends frames which are none: each kind is found, told once, and other links go on
 # TIMEOUT: 400
 # VMS: c

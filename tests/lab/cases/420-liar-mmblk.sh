@@ -1,5 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
+# LONG: not in each run yet
 # DESCRIPTION: a client that asks for what cannot be is refused, a server that answers what was not asked is given up; other links go on
 # TIMEOUT: 400
 # VMS: c

@@ -1,5 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
+# LONG: not in each run yet
 # DESCRIPTION: nonsense in a peer's nodes in xenstore, and behind its root-ref: the link is refused with a reason, other links go on
 # TIMEOUT: 400
 # VMS: c

@@ -10,7 +10,6 @@ domu_programs() {
 	echo mke2fs e2fsck tune2fs dumpe2fs resize2fs debugfs mkfs.xfs xfs_repair dmsetup mdadm blktrace fio stress-ng strace python3
 	echo blockdev mkswap swapon swapoff sfdisk partx
 	echo lvm pvcreate vgcreate vgextend vgremove lvcreate lvextend lvremove pvmove pvs vgs lvs vgchange
-	echo nbd-client nbd-server mount.nfs mount.nfs4 exportfs rpc.nfsd rpc.mountd rpcbind
 	echo xenstore-read xenstore-write xenstore-ls xenstore-rm xenstore-list xenstore-exists xenstore-watch xenstore-chmod
 }
 

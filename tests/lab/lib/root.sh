@@ -10,7 +10,6 @@ root_packages() {
 	echo xen-system-amd64 xz-utils zstd kmod procps busybox-static
 	echo iproute2 iputils-ping ethtool nftables tcpdump socat netperf iperf3
 	echo e2fsprogs xfsprogs fio dmsetup lvm2 mdadm fdisk blktrace stress-ng strace python3-minimal
-	echo nbd-client nbd-server nfs-common nfs-kernel-server
 }
 
 root_components() {
@@ -73,9 +72,8 @@ wanted_modules() {
 	local modules=$ROOT/usr/lib/modules/$1/kernel
 	echo xenfs xen-gntdev xen-gntalloc xen-evtchn xen-privcmd xen-netfront xen-netback xen-blkfront xen-blkback
 	echo virtio_pci virtio_blk virtio_net 9p 9pnet_virtio
-	echo ext4 xfs brd loop null_blk nbd scsi_debug sd_mod bfq kyber-iosched raid0 raid1 raid10 raid456
+	echo ext4 xfs brd loop null_blk scsi_debug sd_mod bfq kyber-iosched raid0 raid1 raid10 raid456
 	echo dm-mod dm-delay dm-flakey dm-linear dm-log-writes dm-mirror dm-raid dm-snapshot dm-thin-pool
-	echo nfs nfsv3 nfsv4 nfsd
 	echo bridge br_netfilter veth 8021q tun tap dummy ifb macvlan macvtap ipvlan bonding vxlan nlmon netconsole
 	echo pktgen tcp_diag udp_diag inet_diag unix_diag packet_diag af_packet_diag tcp_bbr
 	find "$modules"/net/{netfilter,sched,ipv4/netfilter,ipv6/netfilter} -name '*.ko*' 2> /dev/null |
