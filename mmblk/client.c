@@ -255,7 +255,9 @@ static void mmblk_client_down(struct mmblk_service *service)
 	spin_lock_bh(&client->lock);
 	running = client->running;
 	client->running = false;
-	client->lapse_at = jiffies + client->timeout * HZ;
+	/* a server that came and went without a configuration was away */
+	if (running)
+		client->lapse_at = jiffies + client->timeout * HZ;
 	spin_unlock_bh(&client->lock);
 	/* Waits for queue_rq, which does not sleep; then nobody submits */
 	if (running)
@@ -266,8 +268,7 @@ static void mmblk_client_down(struct mmblk_service *service)
 	if (!running || !client->timeout)
 		return;
 	/* one of an earlier time may be there still, and would come too soon */
-	cancel_delayed_work(&client->lapse);
-	schedule_delayed_work(&client->lapse, client->timeout * HZ);
+	mod_delayed_work(system_wq, &client->lapse, client->timeout * HZ);
 }
 
 static const struct mmblk_stats *
