@@ -268,7 +268,7 @@ static void mmblk_client_down(struct mmblk_service *service)
 	if (!running || !client->timeout)
 		return;
 	/* one of an earlier time may be there still, and would come too soon */
-	mod_delayed_work(system_wq, &client->lapse, client->timeout * HZ);
+	mod_delayed_work(mmblk_end_wq, &client->lapse, client->timeout * HZ);
 }
 
 static const struct mmblk_stats *

@@ -4,6 +4,7 @@
  */
 #include <linux/blkdev.h>
 #include <linux/device.h>
+#include <linux/sched/mm.h>
 #include <linux/string.h>
 #include <linux/sysfs.h>
 
@@ -258,18 +259,8 @@ static void mmblk_disk_add(struct mmblk_client *client)
 	client->added = true;
 }
 
-/**
- * mmblk_disk_work - carry the server's configuration over to the disk
- * @work: @work of the client
- *
- * The block layer reads the partition table here, and can wait for requests
- * in flight: all this may take as long as the link is down. Therefore ->up()
- * and ->down() never wait for this work.
- */
-void mmblk_disk_work(struct work_struct *work)
+static void mmblk_disk_update(struct mmblk_client *client)
 {
-	struct mmblk_client *client = container_of(to_delayed_work(work),
-						   struct mmblk_client, work);
 	struct fido_device *fdev = client->service.fdev;
 	struct mmblk_config c;
 	bool resized;
@@ -293,4 +284,23 @@ void mmblk_disk_work(struct work_struct *work)
 		fido_report(fdev, "disk", "%s", client->disk->disk_name);
 		fido_report(fdev, "sectors", "%llu", c.sectors);
 	}
+}
+
+/**
+ * mmblk_disk_work - carry the server's configuration over to the disk
+ * @work: @work of the client
+ *
+ * The block layer reads the partition table here, and can wait for requests
+ * in flight: all this may take as long as the link is down. Therefore ->up()
+ * and ->down() never wait for this work.
+ */
+void mmblk_disk_work(struct work_struct *work)
+{
+	struct mmblk_client *client = container_of(to_delayed_work(work),
+						   struct mmblk_client, work);
+	/* see mmblk_alloc_wq() */
+	unsigned int noio = memalloc_noio_save();
+
+	mmblk_disk_update(client);
+	memalloc_noio_restore(noio);
 }

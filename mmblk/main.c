@@ -200,17 +200,40 @@ static struct fido_driver mmblk_driver = {
 };
 
 struct workqueue_struct *mmblk_wq;
+struct workqueue_struct *mmblk_end_wq;
+
+/*
+ * Each of the two can run something when no memory is left for another thread
+ * (WQ_MEM_RECLAIM). For mmblk_wq, since the link's work, which has the same
+ * right, waits for it. For mmblk_end_wq, since swap and file systems may wait
+ * for the requests that it ends: it is a queue of its own, as the one thread
+ * that is left to mmblk_wq may be waiting for a peer then.
+ */
+static struct workqueue_struct *mmblk_alloc_wq(const char *name)
+{
+	return alloc_workqueue("%s", WQ_UNBOUND | WQ_MEM_RECLAIM,
+			       WQ_MAX_ACTIVE, name);
+}
 
 static int __init mmblk_init(void)
 {
-	int err;
+	int err = -ENOMEM;
 
-	mmblk_wq = alloc_workqueue("mmblk", WQ_UNBOUND, WQ_MAX_ACTIVE);
+	mmblk_wq = mmblk_alloc_wq("mmblk");
 	if (!mmblk_wq)
-		return -ENOMEM;
+		return err;
+	mmblk_end_wq = mmblk_alloc_wq("mmblk_end");
+	if (!mmblk_end_wq)
+		goto err_wq;
 	err = fido_driver_register(&mmblk_driver);
 	if (err)
-		destroy_workqueue(mmblk_wq);
+		goto err_end_wq;
+	return 0;
+
+err_end_wq:
+	destroy_workqueue(mmblk_end_wq);
+err_wq:
+	destroy_workqueue(mmblk_wq);
 	return err;
 }
 module_init(mmblk_init);
@@ -218,6 +241,7 @@ module_init(mmblk_init);
 static void __exit mmblk_exit(void)
 {
 	fido_driver_unregister(&mmblk_driver);
+	destroy_workqueue(mmblk_end_wq);
 	destroy_workqueue(mmblk_wq);
 }
 module_exit(mmblk_exit);

@@ -18,8 +18,10 @@ struct workqueue_struct;
 /*
  * For work that can wait for a peer: as many disks as there are would take all
  * that the kernel's own queues run at a time.
+ * What makes requests fail at last runs in one of its own: see mmblk_alloc_wq().
  */
 extern struct workqueue_struct *mmblk_wq;
+extern struct workqueue_struct *mmblk_end_wq;
 
 /**
  * struct mmblk_role - what makes a client or a server

@@ -8,6 +8,7 @@
  */
 #include <linux/blkdev.h>
 #include <linux/jiffies.h>
+#include <linux/sched/mm.h>
 
 #include "client.h"
 #include "compat_block.h"
@@ -19,7 +20,7 @@ static void users_work(struct work_struct *work)
 {
 	struct mmblk_users *users = container_of(to_delayed_work(work),
 						 struct mmblk_users, work);
-	unsigned int nr;
+	unsigned int nr, noio;
 
 	spin_lock(&users->lock);
 	nr = users->nr;
@@ -28,7 +29,10 @@ static void users_work(struct work_struct *work)
 	if (nr == users->told)
 		return;
 	users->told = nr;
+	/* see mmblk_alloc_wq() */
+	noio = memalloc_noio_save();
 	fido_report(users->fdev, "users", "%u", nr);
+	memalloc_noio_restore(noio);
 }
 
 /**
@@ -63,7 +67,7 @@ void mmblk_users_changed(struct gendisk *disk, int change)
 	if (time_before(jiffies, users->next))
 		delay = users->next - jiffies;
 	if (!users->ended)
-		schedule_delayed_work(&users->work, delay);
+		queue_delayed_work(mmblk_wq, &users->work, delay);
 	spin_unlock(&users->lock);
 }
 
