@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <stdlib.h>
 
+#include "blk.h"
 #include "change.h"
 #include "mend.h"
 #include "options.h"
@@ -88,6 +89,16 @@ int mend_stale_link(void *mending)
 	return 0;
 }
 
+static void remove_unless_open(struct store *store, const struct link *link,
+			       const struct service *service)
+{
+	char *why = disk_in_use(link, service);
+
+	if (why)
+		die("%s", why);
+	service_remove(store, link, service->id);
+}
+
 int mend_remove_service(void *mending)
 {
 	const struct mending *m = mending;
@@ -102,7 +113,8 @@ int mend_remove_service(void *mending)
 		for (i = 0; i < link.nr_services; i++)
 			if (link.service[i].id == m->id &&
 			    service_config_file(&link.service[i]))
-				service_remove(&store, &link, m->id);
+				remove_unless_open(&store, &link,
+						   &link.service[i]);
 		link_free(&link);
 	} while (!store_commit(&store));
 	store_close(&store);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "attempt.h"
+#include "blk.h"
 #include "change.h"
 #include "log.h"
 #include "mend.h"
@@ -239,6 +240,21 @@ static void mend_service(struct supervisor *sup,
 	unmake(sup, file, wish, look);
 }
 
+/* What somebody has open is left to him. Its driver tells when he is done. */
+static bool must_wait(struct supervisor *sup, struct wish *wish,
+		      const struct look *look)
+{
+	char *why = disk_in_use(look->link, look->service);
+
+	if (!why)
+		return false;
+	say(wish, LOG_WARNING, "is made anew later, for other parameters: %s",
+	    why);
+	free(why);
+	sup->unfinished = true;
+	return true;
+}
+
 static void bring_up_to_date(struct supervisor *sup,
 			     const struct config_file *file, struct wish *wish,
 			     const struct look *look)
@@ -248,6 +264,8 @@ static void bring_up_to_date(struct supervisor *sup,
 		    file->name, wish->line);
 		return;
 	}
+	if (must_wait(sup, wish, look))
+		return;
 	if (!sup->dry_run)
 		say(wish, LOG_INFO, "made anew, for other parameters");
 	unmake(sup, file, wish, look);
@@ -350,7 +368,8 @@ static bool is_rubbish(const struct supervisor *sup, const struct link *link)
 	return file && !file_is_faulty(&sup->config, file);
 }
 
-static void change_link(struct supervisor *sup, const struct link *link,
+/* Returns whether it was done. */
+static bool change_link(struct supervisor *sup, const struct link *link,
 			unsigned int id, int (*action)(void *mending),
 			const char *what)
 {
@@ -360,6 +379,7 @@ static void change_link(struct supervisor *sup, const struct link *link,
 		.front = front->domid, .back = back->domid, .id = id,
 	};
 	char *why = NULL;
+	bool done;
 
 	if (!sup->dry_run)
 		why = try(sup, action, &m);
@@ -373,7 +393,9 @@ static void change_link(struct supervisor *sup, const struct link *link,
 			 sup->dry_run ? "would be removed" : "removed");
 	if (why)
 		look_again(sup, now_ms() + FIRST_DELAY_MS);
+	done = !why;
 	free(why);
+	return done;
 }
 
 static void remove_rubbish(struct supervisor *sup)
@@ -418,20 +440,63 @@ static bool has_use(const struct supervisor *sup, const struct link *link)
 	return false;
 }
 
+/* Its driver tells when it is closed, and then this is tried again. */
+static bool is_open(struct supervisor *sup, const struct link *link,
+		    const struct service *service)
+{
+	char *why = disk_in_use(link, service), *all;
+
+	if (!why)
+		return false;
+	all = xasprintf("%s%s%s", sup->in_use ? sup->in_use : "",
+			sup->in_use ? "; " : "", why);
+	free(sup->in_use);
+	sup->in_use = all;
+	free(why);
+	return true;
+}
+
+/* Returns false if something has to stay for now. */
+static bool remove_services(struct supervisor *sup, const struct link *link)
+{
+	const struct service *service;
+	bool all = true;
+	unsigned int i;
+
+	for (i = 0; i < link->nr_services && !signals_stop(); i++) {
+		service = &link->service[i];
+		if (!is_unwanted(sup, link, service))
+			continue;
+		if (is_open(sup, link, service) ||
+		    !change_link(sup, link, service->id, mend_remove_service,
+				 service_type(service)))
+			all = false;
+	}
+	/* it may have been opened at the last moment */
+	if (!all)
+		sup->unfinished = true;
+	return all;
+}
+
 /* Whoever is not named any more must not be read any longer, either. */
 static void remove_unwanted(struct supervisor *sup, const struct link *link)
 {
 	const char *file = link_config_file(link);
-	unsigned int i;
 
-	for (i = 0; i < link->nr_services && !signals_stop(); i++)
-		if (is_unwanted(sup, link, &link->service[i]))
-			change_link(sup, link, link->service[i].id,
-				    mend_remove_service,
-				    service_type(&link->service[i]));
-	if (file && !file_is_faulty(&sup->config, file) &&
-	    !is_named(sup, link) && !has_use(sup, link) && !signals_stop())
+	if (remove_services(sup, link) && file &&
+	    !file_is_faulty(&sup->config, file) && !is_named(sup, link) &&
+	    !has_use(sup, link) && !signals_stop())
 		change_link(sup, link, 0, mend_remove_link, "link");
+}
+
+/* Once, until other disks are open. */
+static void tell_in_use(struct supervisor *sup)
+{
+	if (sup->in_use && (!sup->said || strcmp(sup->said, sup->in_use)))
+		log_line(LOG_WARNING, "removed later: %s", sup->in_use);
+	free(sup->said);
+	sup->said = sup->in_use;
+	sup->in_use = NULL;
 }
 
 static void remove_all_unwanted(struct supervisor *sup)
@@ -441,6 +506,7 @@ static void remove_all_unwanted(struct supervisor *sup)
 	for (i = 0; i < sup->topology.nr_links; i++)
 		if (!link_stale(&sup->topology.link[i]))
 			remove_unwanted(sup, &sup->topology.link[i]);
+	tell_in_use(sup);
 	if (!sup->dry_run)
 		reread(sup);
 }
@@ -470,6 +536,7 @@ void reconcile(struct supervisor *sup)
 
 	sup->wake = now_ms() + RESCAN_MS;
 	sup->failures = 0;
+	sup->unfinished = false;
 	roster_read(&sup->store, &sup->roster);
 	topology_read(&sup->store, &sup->topology);
 	forget_errors(sup);

@@ -16,6 +16,9 @@
  * @config: what there shall be
  * @mask: signals while waiting
  * @apply: bring parameters up to date, remove what is not named any more
+ * @unfinished: not all of that could be done: disks are open
+ * @in_use: which of them are not named any more, one line; NULL if none is
+ * @said: what of this the log was told last, or NULL
  * @dry_run: only say what would be done
  * @topology: the links, as they were read last
  * @roster: the VMs that run
@@ -27,6 +30,9 @@ struct supervisor {
 	struct config config;
 	const sigset_t *mask;
 	bool apply;
+	bool unfinished;
+	char *in_use;
+	char *said;
 	bool dry_run;
 	struct topology topology;
 	struct roster roster;

@@ -170,7 +170,7 @@ static void supervise(struct supervisor *sup, const char *dir)
 		store_drain(&sup->store);
 		update_watches(sup, &watches);
 		reconcile(sup);
-		sup->apply = false;
+		sup->apply = sup->unfinished;
 		if (!ready)
 			notify("READY=1");
 		ready = true;
@@ -181,6 +181,7 @@ static void supervise(struct supervisor *sup, const char *dir)
 	notify("STOPPING=1");
 	log_line(LOG_INFO, "ends, links stay as they are");
 	free(watches.domid);
+	free(sup->said);
 }
 
 /* One look */

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 # LONG: not in each run yet
-# DESCRIPTION: what the configuration names comes back when a VM does; mistakes are told with their line; what was made by hand stays; reload, end, errors
+# DESCRIPTION: what the configuration names comes back when a VM does; mistakes are told with their line; what was made by hand stays, and an open disk until it is closed; reload, end, errors
 # TIMEOUT: 600
 # shellcheck disable=SC1091
 . "$LAB_DIR/cases/mmblk-lib.sh"
@@ -175,8 +175,14 @@ by_hand_and_reload() {
 	everything_works
 	assert_eq "$(in_dom0 'fidoctl blk list' | wc -l)" "$before" 'disks'
 
+	# what is open stays until it is closed
+	detached b "exec sleep 50 3< /dev/$DISK"
+	wait_for 20 in_dom0 'fidoctl blk show b a:/dev/ram0 | grep -q "users = 1"'
 	in_dom0 "rm $CONF/nas.conf"
 	watch_signal HUP
+	wait_for 30 said "removed later: disk $DISK is in use in b"
+	one_disk || fail 'an open disk was removed'
+	in_vm b 'pkill sleep'
 	wait_for 60 in_dom0 '! fidoctl link show a b > /dev/null 2>&1'
 	wait_for 30 no_disk
 	in_dom0 'fidoctl link show a 0 > /dev/null'
@@ -211,5 +217,6 @@ run() {
 cleanup() {
 	in_dom0 "if kill \$(cat $LOG.pid); then timeout 10 tail -s 0.05 --pid=\$(cat $LOG.pid) -f /dev/null; fi 2> /dev/null
 		cat $LOG; rm -rf $CONF $LOG $LOG.pid; true"
+	in_vm b 'pkill sleep; true'
 	no_links
 }
