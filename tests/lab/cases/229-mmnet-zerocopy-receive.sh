@@ -8,7 +8,7 @@
 SIZE=$((8 << 20))
 
 cleanup() {
-	in_vm b 'pkill -f zcreceive.py; pkill -f pieces.py; true'
+	in_vm b 'pkill -f "[/]tmp/pieces.py"; true'
 	in_vm a 'pkill socat; true'
 }
 
@@ -18,20 +18,19 @@ check() {
 	wait_for 20 listens b "$3"
 	in_vm a "socat -u -b 131072 /tmp/file TCP:${ADDRESS4[b]}:$3"
 	wait "$reader"
-	said=$(in_vm b 'tail -n 2 /tmp/zcreceive.log')
+	said=$(in_vm b 'tail -n 2 /tmp/map.log')
 	diag "$2: ${said%%$'\n'*}"
 	assert_eq "${said##*$'\n'}" "$(in_vm a "sha256sum < /tmp/file | cut -d ' ' -f 1")" "sum of what was sent, $2"
 	wait_for 10 nothing_held b
 }
 
 reader_start() {
-	in_vm_bg b "python3 /tmp/zcreceive.py 7030 > /tmp/zcreceive.log"
+	in_vm_bg b "python3 /tmp/pieces.py map 7030 > /tmp/map.log"
 	wait_for 20 listens b 7030
 }
 
 run() {
 	network_up
-	helper b zcreceive.py
 	helper b pieces.py
 	make_file a $SIZE
 	reader_start

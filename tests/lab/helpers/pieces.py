@@ -5,18 +5,27 @@
   pieces.py send HOST PORT FILE PIECES   sendfile() many pieces of a file
   pieces.py splice PORT                  receive by splice() through a pipe
   pieces.py read PORT                    receive by read()
+  pieces.py map PORT                     have pages mapped, where the kernel can
   pieces.py proxy PORT HOST PORT         from one socket to the other by splice()
 
 A piece begins anywhere in a page and is as short as one byte; held back by
 TCP_CORK, they become frames of as many fragments as an skb can have. Both
 sides print the SHA-256 of the stream.
 """
+import ctypes
 import hashlib
+import mmap
 import os
 import socket
+import struct
 import sys
 
 MAX_PIECE = 5000
+
+TCP_ZEROCOPY_RECEIVE = 35
+MAP_SIZE = 1 << 18
+# struct tcp_zerocopy_receive, up to recv_skip_hint
+MAP_REQUEST = struct.Struct("=QII")
 
 
 def pieces(size, number):
@@ -76,6 +85,49 @@ def receive_splice(port):
     print(digest.hexdigest())
 
 
+def place_for(libc, sock):
+    """Addresses that pages of this socket can be mapped to."""
+    libc.mmap.restype = ctypes.c_void_p
+    libc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int,
+                          ctypes.c_int, ctypes.c_int, ctypes.c_long]
+    place = libc.mmap(None, MAP_SIZE, mmap.PROT_READ, mmap.MAP_SHARED,
+                      sock.fileno(), 0)
+    if place == ctypes.c_void_p(-1).value:
+        raise OSError(ctypes.get_errno(), "mmap of a socket")
+    return place
+
+
+def map_pages(libc, sock, place):
+    """How many bytes were mapped, and how many have to be copied; or None."""
+    request = bytearray(MAP_REQUEST.pack(place, MAP_SIZE, 0))
+    # getsockopt() of Python gives no input to the kernel
+    length = ctypes.c_uint32(len(request))
+    buffer = (ctypes.c_char * len(request)).from_buffer(request)
+    if libc.getsockopt(sock.fileno(), socket.IPPROTO_TCP,
+                       TCP_ZEROCOPY_RECEIVE, buffer, ctypes.byref(length)):
+        return None
+    return MAP_REQUEST.unpack(request)[1:]
+
+
+def receive_map(port):
+    sock = accept(port)
+    libc = ctypes.CDLL(None, use_errno=True)
+    place = place_for(libc, sock)
+    digest = hashlib.sha256()
+    total = refused = 0
+    while sock.recv(1, socket.MSG_PEEK):
+        found = map_pages(libc, sock, place)
+        refused += found is None
+        mapped, hint = found or (0, 0)
+        digest.update(ctypes.string_at(place, mapped))
+        total += mapped
+        # who has more to copy than to map reads on as far as that goes
+        if hint or not mapped:
+            digest.update(sock.recv(hint or MAP_SIZE))
+    print(f"mapped {total}, refused {refused}")
+    print(digest.hexdigest())
+
+
 def proxy(port, host, to_port):
     source = accept(port)
     sink = socket.create_connection((host, to_port))
@@ -91,6 +143,8 @@ def main(argv):
         send(argv[2], int(argv[3]), argv[4], int(argv[5]))
     elif argv[1] == "proxy":
         proxy(int(argv[2]), argv[3], int(argv[4]))
+    elif argv[1] == "map":
+        receive_map(int(argv[2]))
     elif argv[1] == "splice":
         receive_splice(int(argv[2]))
     else:
