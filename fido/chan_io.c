@@ -364,6 +364,23 @@ bool fido_rx_arm_idle(struct fido_chan *chan, u32 nr)
 EXPORT_SYMBOL_GPL(fido_rx_arm_idle);
 
 /**
+ * fido_rx_look - say whether an idle CPU shall look for messages
+ * @chan: channel
+ * @look: true, as at first, if it shall; false if the time that a signal takes
+ *	is small beside what a message causes, so that staying awake for it is
+ *	wasted
+ *
+ * A hint: looking that has begun ends with the next message, or its time.
+ *
+ * Context: rx.
+ */
+void fido_rx_look(struct fido_chan *chan, bool look)
+{
+	WRITE_ONCE(chan->idle.unwanted, !look);
+}
+EXPORT_SYMBOL_GPL(fido_rx_look);
+
+/**
  * fido_rx_is_looked_at - does this CPU look for messages when it is idle?
  * @chan: channel
  *

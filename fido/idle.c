@@ -124,7 +124,8 @@ static void idle_take_off(struct fido_chan *chan)
  * fido_idle_event - the peer has signalled
  * @chan: live channel
  *
- * Who sleeps for many messages does not want to be woken by one.
+ * Who sleeps for many messages does not want to be woken by one, and not each
+ * client wants to be looked for.
  *
  * Context: the channel's hard interrupt, one at a time.
  */
@@ -132,7 +133,8 @@ void fido_idle_event(struct fido_chan *chan)
 {
 	u64 now;
 
-	if (!idle_window() || !fido_ring_wants(&chan->ring, 1))
+	if (!idle_window() || READ_ONCE(chan->idle.unwanted) ||
+	    !fido_ring_wants(&chan->ring, 1))
 		return;
 	now = local_clock();
 	/* pairs with the release in idle_take_off() */
@@ -308,9 +310,14 @@ static void idler_let_go(struct fido_chan *chan)
 		idler_arm(chan, 1);
 }
 
-/* Rx sleeps for many messages, as many are on their way: nothing to look for. */
+/*
+ * The client does not want it, or rx sleeps for many messages, as many are on
+ * their way: nothing to look for.
+ */
 static bool idle_is_pointless(const struct fido_chan *chan)
 {
+	if (READ_ONCE(chan->idle.unwanted))
+		return true;
 	return !fido_ring_wants(&chan->ring, READ_ONCE(chan->idle.nr)) &&
 	       fido_ring_wants(&chan->ring, U32_MAX / 2);
 }

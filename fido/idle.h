@@ -25,6 +25,7 @@ struct fido_idler;
  * @cons: what the client had taken when it was told last; the idler's
  * @watched: the peer does not signal, as we look; the idler's
  * @told: the client was called without an event since it acknowledged one
+ * @unwanted: looking costs the client more than it gains; rx's
  */
 struct fido_idle {
 	struct list_head node;
@@ -37,6 +38,7 @@ struct fido_idle {
 	u32 cons;
 	bool watched;
 	bool told;
+	bool unwanted;
 };
 
 void fido_idle_event(struct fido_chan *chan);

@@ -11,6 +11,7 @@
 #include <linux/workqueue.h>
 
 #include "mmblk.h"
+#include "sizes.h"
 #include "users.h"
 
 struct gendisk;
@@ -53,6 +54,7 @@ struct mmblk_tag {
  *	the time-out call; guards all that follows but @tag
  * @live: completions can be looked for: between ->up() and ->down()
  * @worked: something was found to do since the last acknowledged event
+ * @sizes: of the requests
  * @stats: counters
  * @tag: what is in flight
  * @nr_done: entries of @done and @status
@@ -71,6 +73,7 @@ struct mmblk_queue {
 	spinlock_t rx_lock;	/* rx of @chan, and what follows but @tag */
 	bool live;
 	bool worked;
+	struct mmblk_sizes sizes;
 	struct mmblk_stats stats;
 	struct mmblk_tag tag[MMBLK_DEPTH];
 	unsigned int nr_done;

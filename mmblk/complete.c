@@ -153,6 +153,13 @@ static void mmblk_finish(struct mmblk_queue *q, struct mmblk_tag *t,
 	q->done[q->nr_done++] = rq;
 }
 
+/* What a discard names is no data. */
+static u32 mmblk_data_bytes(u8 op, const struct request *rq)
+{
+	return op == MMBLK_OP_READ || op == MMBLK_OP_WRITE ? blk_rq_bytes(rq) :
+							     0;
+}
+
 /* Returns why the message makes no sense, NULL if it does. */
 static const char *mmblk_handle_done(struct mmblk_queue *q, u32 len, u32 id)
 {
@@ -180,6 +187,7 @@ static const char *mmblk_handle_done(struct mmblk_queue *q, u32 len, u32 id)
 		return why;
 	if (id != FIDO_ID_NONE)
 		fido_rx_release(q->chan, id);
+	mmblk_sizes_add(&q->sizes, mmblk_data_bytes(t->op, rq));
 	mmblk_finish(q, t, rq, done->status);
 	return NULL;
 }
@@ -273,6 +281,7 @@ static void mmblk_settle(struct mmblk_queue *q, bool more)
 	/* nothing is pulled any more, ->down() comes */
 	if (fido_chan_broken(q->chan))
 		return;
+	fido_rx_look(q->chan, !mmblk_sizes_are_large(&q->sizes));
 	if (more || (!q->polled && fido_rx_arm(q->chan, 1))) {
 		tasklet_schedule(&q->bh);
 		return;

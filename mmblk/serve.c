@@ -283,6 +283,7 @@ static bool mmblk_serve_one(struct mmblk_lane *lane)
 	}
 	WRITE_ONCE(lane->starved, false);
 	lane->pending = NULL;
+	mmblk_sizes_add(&lane->sizes, data ? bytes : 0);
 	if (err)
 		mmblk_refuse(lane, job, err == -EINVAL ? MMBLK_INVAL :
 							 MMBLK_IOERR);
@@ -430,6 +431,7 @@ static bool mmblk_arm(struct mmblk_lane *lane, long *timeout)
 		return true;
 	if (mmblk_hold(lane, timeout))
 		return false;
+	fido_rx_look(lane->chan, !mmblk_sizes_are_large(&lane->sizes));
 	if (lane->pending)
 		return !READ_ONCE(lane->starved) ||
 		       fido_tx_arm_release(lane->chan, 1);

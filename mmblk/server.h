@@ -15,6 +15,7 @@
 #include "limit.h"
 #include "mmblk.h"
 #include "pool.h"
+#include "sizes.h"
 
 struct mmblk_lane;
 struct mmblk_server;
@@ -71,6 +72,7 @@ struct mmblk_job {
  * @timer: wakes @thread up now and then; started and ended by it
  * @look: @timer has fired
  * @rested: there was nothing to do since @thread looked around
+ * @sizes: of the requests; of @thread
  * @unsent: bytes of requests that the thread itself has completed since it
  *	last sent
  * @tx_lock: serializes the tx functions of @chan; guards @done, @in_service,
@@ -104,6 +106,7 @@ struct mmblk_lane {
 	struct timer_list timer;
 	bool look;
 	bool rested;
+	struct mmblk_sizes sizes;
 	u64 unsent;
 
 	spinlock_t tx_lock;	/* tx of @chan, and what follows */
