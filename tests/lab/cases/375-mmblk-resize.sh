@@ -8,7 +8,7 @@
 
 requires() {
 	need_module fido mmblk
-	need_tool fidoctl
+	need_tool fidoctl dmsetup
 }
 
 # resized MIB: the device in the server, then the disk in the client
@@ -48,26 +48,41 @@ shrinks() {
 	assert_eq "$(disk_stat b "$DISK" errors)" "$before" "errors below the new end"
 }
 
+# mapping MIB: a table of that size, for "sized"
+mapping() {
+	echo "0 $(($1 * 2048)) linear $LOOP 0"
+}
+
+# remap MIB: as resized(); a write to the file behind a loop device would make that longer again
+remap() {
+	remapped sized "$(mapping "$1")"
+	wait_for 30 sectors_are $(($1 * 2048))
+}
+
 # The end comes nearer while requests are under way: these fail, the disk goes on.
 shrinks_under_load() {
 	local load
+	disk_remove b a "$SERVED" only
+	LOOP=$SERVED
+	mapped sized "$(mapping 64)"
+	disk_serve /dev/mapper/sized
 	in_vm_bg b "! $FIO --filename=/dev/$DISK --rw=randwrite --bs=64k --size=64M --time_based --runtime=600 --iodepth=16" > "$CASE_DIR/fio.out" 2>&1
 	load=$BG
-	wait_for 30 has_completed $(($(disk_stat b "$DISK" completions) + 50))
-	resized 32
+	wait_for 30 has_completed 50
+	remap 32
 	wait "$load"
 	assert_match "$(cat "$CASE_DIR/fio.out")" 'Input/output error|No space left' "what fio was told"
 	wait_for 20 nothing_in_flight
 	fio_raw --rw=randwrite --bs=64k --size=32M --iodepth=16
 	same_sums
-	resized 96
-	fio_raw --rw=randwrite --bs=64k --size=96M --iodepth=16
+	remap 64
+	fio_raw --rw=randwrite --bs=64k --size=64M --iodepth=16
 	same_sums
 }
 
 run() {
 	every_disk_gone
-	in_vm a 'modprobe -a mmblk loop'
+	in_vm a 'modprobe -a mmblk loop dm-mod'
 	in_vm b 'modprobe -a mmblk ext4; mkdir -p /mnt'
 	loop_serve 64M
 	grows
@@ -78,5 +93,6 @@ run() {
 cleanup() {
 	in_vm b 'pkill fio; umount /mnt 2> /dev/null; rm -f /tmp/data'
 	every_disk_gone
+	mapped_gone sized
 	loops_gone
 }

@@ -61,7 +61,7 @@ run() {
 	ramdisks a 1 16
 	disk_serve /dev/ram0
 	# what they are made of differs, and is not what is asked here
-	in_vm b "for d in $DISK nullb0; do cd /sys/block/\$d/queue; echo 0 > rotational; echo 0 > add_random; echo 0 > stable_writes; done; true"
+	in_vm b "for d in $DISK nullb0; do cd /sys/block/\$d/queue; echo 0 > rotational; echo 0 > add_random; echo 0 > stable_writes; echo 30000 > io_timeout; done; true"
 	try_all "$DISK" > "$CASE_DIR/mmblk"
 	try_all nullb0 > "$CASE_DIR/nullb"
 	diff "$CASE_DIR/nullb" "$CASE_DIR/mmblk" > "$CASE_DIR/diff" || fail "other than for null_blk: $(cat "$CASE_DIR/diff")"
