@@ -3,17 +3,19 @@
 
 import argparse
 import datetime
+import functools
 import os
 import signal
 import sys
 import time
 
-from . import blk, cell, counters, host, net, report, rounds
+from . import blk, cell, counters, host, net, remote, report, rounds
 from .lab import Failed, Lab
 
 TOP = os.path.realpath(os.path.join(os.path.dirname(__file__), "..", "..", ".."))
 START = time.monotonic()
 QUICK_MINUTES = 8
+MEMORY_MIB = 512
 
 
 def say(text):
@@ -34,6 +36,8 @@ def arguments(argv=None):
                         help="net, blk, or beginnings of names such as net:tcp_stream, 'blk:fio seq*1 MiB' (ONLY=)")
     parser.add_argument("--vcpus", type=int, choices=(1, 2), default=int(env("BENCH_VCPUS", "1")),
                         help="2: other tests, which need several processors and queues in a and b (BENCH_VCPUS=1)")
+    parser.add_argument("--remote", action="store_true", default=env("REMOTE") == "1",
+                        help="disks also by NBD and by NFS over mmnet, for comparison only (REMOTE=1)")
     parser.add_argument("--minutes", type=float, default=float(env("MINUTES", "25")),
                         help="begin no round that would end later, and nothing at all after that (MINUTES=25)")
     parser.add_argument("--no-counts", action="store_true", help="leave out what is counted in runs of its own")
@@ -44,6 +48,8 @@ def arguments(argv=None):
         options.reps, options.seconds, options.minutes = 1, 1, min(options.minutes, QUICK_MINUTES)
     if options.reps < 1 or options.seconds < 1:
         parser.error("--reps and --seconds are at least 1")
+    if options.remote and options.vcpus == 2:
+        parser.error("--remote is of ramdisks: not with --vcpus 2, where there are none")
     options.only = [name.strip().lower() for name in options.only.split(",") if name.strip()]
     if not options.out:
         options.out = os.path.join(TOP, "build", "bench", *(["vcpus2"] if options.vcpus == 2 else []))
@@ -52,8 +58,9 @@ def arguments(argv=None):
 
 def wanted_groups(options):
     """Tests by paths, of both families."""
+    disks = blk.paths(options.vcpus, remote.PATHS if options.remote else ())
     groups = (cell.make_groups("net", net.tests(options.vcpus), net.PATHS, options.only) +
-              cell.make_groups("blk", blk.tests(options.vcpus), blk.paths(options.vcpus), options.only))
+              cell.make_groups("blk", blk.tests(options.vcpus), disks, options.only))
     if not groups:
         raise Failed(f"nothing is called {', '.join(options.only)}")
     return groups
@@ -63,7 +70,7 @@ def machine(lab, options):
     """What the figures depend on."""
     return {"time": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
             "host": host.describe(), "lab": lab.describe(), "others_busy": None,
-            "vms": f"a and b: {options.vcpus} processor(s) each; c, for loopback: {2 * options.vcpus}; 512 MiB each",
+            "vms": f"a and b: {options.vcpus} processor(s) each; c, for loopback: {2 * options.vcpus}; {lab.memory} MiB each",
             "reps": options.reps, "seconds": options.seconds, "cpu_seconds": rounds.CPU_LENGTH * options.seconds}
 
 
@@ -76,15 +83,23 @@ def load_modules(lab):
             say(f"the modules do not load: {why}")
 
 
-def prepare(lab, groups):
+def set_ups(options):
+    """What makes the paths ready, with the family that they are of, in this order."""
+    if not options.remote:
+        return ("net", net.set_up), ("blk", blk.set_up)
+    return (("net", net.set_up), ("blk", functools.partial(blk.set_up, more=len(remote.DISKS))),
+            ("blk", remote.set_up))
+
+
+def prepare(lab, options, groups):
     """Boots and sets the paths up."""
     lab.up()
     load_modules(lab)
-    for family, module in (("net", net), ("blk", blk)):
+    for family, set_up in set_ups(options):
         mine = [group for group in groups if group.family == family]
         if mine:
-            say(f"setting up the paths of {family}")
-            cell.mark_trouble(mine, module.set_up(lab, say))
+            say(f"setting up paths of {family}")
+            cell.mark_trouble(mine, set_up(lab, say))
 
 
 def is_late(options):
@@ -166,7 +181,7 @@ def save(options, groups, about, watch=None):
 def bench(lab, options):
     """Everything; the exit code."""
     groups = wanted_groups(options)
-    prepare(lab, groups)
+    prepare(lab, options, groups)
     about, watch = machine(lab, options), host.Watch(lab.emulator())
     say(f"ready: {sum(len(group.cells) for group in groups)} figures a round")
     repeat(lab, options, groups, about, watch)
@@ -184,7 +199,7 @@ def interrupted(*_):
 def main():
     """Leaves nothing running, however it ends."""
     options = arguments()
-    lab = Lab(TOP, options.vcpus)
+    lab = Lab(TOP, options.vcpus, remote.MEMORY_MIB if options.remote else MEMORY_MIB)
     signal.signal(signal.SIGTERM, interrupted)
     try:
         return bench(lab, options)

@@ -137,13 +137,14 @@ def backing(vcpus):
     return RAMDISK if vcpus == 1 else NULL_BLK
 
 
-def paths(vcpus):
-    """All disks are VM a's; machines are those that take part."""
+def paths(vcpus, others=()):
+    """All disks are VM a's; machines are those that take part. The last one is what pictures compare with."""
     device = backing(vcpus)
     return (
         Path("mmblk", "a", "/dev/mmblk0", ("a", "b"), account_mmblk),
         Path("blkfront, blkback in b", "a", "/dev/xvdc", ("a", "b"), account_blkfront("xvdc")),
         Path("blkfront, blkback in dom0", "a", "/dev/xvdb", ("a", "dom0"), account_blkfront("xvdb")),
+        *others,
         Path(f"{device.kind} in a", "a", f"/dev/{device.own}", ("a",), None),
     )
 
@@ -201,15 +202,15 @@ def set_up_mmblk(lab, disk):
     wait_device(lab, "mmblk0")
 
 
-def set_up(lab, say):
-    """Makes the paths ready; returns the reason why one is not, by path."""
+def set_up(lab, say, more=0):
+    """Makes the paths ready; returns the reason why one is not, by path. b gets some more devices, behind its own."""
     device = backing(lab.vcpus)
 
     def load(name, number):
         lab.run(name, device.load.format(number=number), 120)
 
     def set_up_b():
-        load("b", 2)
+        load("b", len(device.of_b) + more)
         set_up_mmblk(lab, device.of_b[0])
 
     def set_up_dom0():

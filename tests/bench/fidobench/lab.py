@@ -29,11 +29,12 @@ def last_line(text):
 class Lab:
     """Boots, asks and ends one lab, with a state directory of its own."""
 
-    def __init__(self, top, vcpus):
+    def __init__(self, top, vcpus, memory=512):
         self.program = os.path.join(top, "tests", "lab", "lab")
         self.vcpus = vcpus
+        self.memory = int(os.environ.get("VM_MEM") or memory)
         suite = os.environ.get("SUITE", "trixie")
-        self.env = dict(os.environ, SUITE=suite, VMS="a b", VCPUS=str(vcpus))
+        self.env = dict(os.environ, SUITE=suite, VMS="a b", VCPUS=str(vcpus), VM_MEM=str(self.memory))
         self.env["LAB_STATE"] = os.environ.get("LAB_STATE") or os.path.join(CACHE, suite, "bench")
         self.children = []
 

@@ -9,7 +9,8 @@ import sys
 from .net import SIZES, size_name
 from .report import by_test, is_count
 
-COLORS = ("#1b6ca8", "#d1495b", "#66a182", "#edae49")
+# Okabe and Ito's, which those who see few colors tell apart, too; the lightest last.
+COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#000000", "#f0e442")
 
 SIZES_HEAD = """\
 set terminal svg size 960,430 dynamic noenhanced background rgb 'white' font 'sans,13'
@@ -41,6 +42,11 @@ set key outside top center horizontal
 """
 
 
+def color(index):
+    """Of a path, by its place."""
+    return COLORS[index % len(COLORS)]
+
+
 def draw(script):
     """Gnuplot takes data within the script, as blocks."""
     subprocess.run(["gnuplot"], input=script, text=True, check=True)
@@ -68,7 +74,7 @@ def sizes_panel(tests, bench, title):
         lines = [f"{size} {triple(rows.get(path))}" for size, rows in found.items()]
         script += block(f"{prefix}{index}", lines)
         curves.append(f"${prefix}{index} using 1:2:3:4 with yerrorlines lw 2 pt 7 ps 0.6 "
-                      f"lc rgb '{COLORS[index]}' title '{path}'")
+                      f"lc rgb '{color(index)}' title '{path}'")
     return script + "plot " + ", ".join(curves) + "\n" if curves else ""
 
 
@@ -99,8 +105,8 @@ def multiples(rows, out, title, wanted):
     for key, paths in tests.items():
         base = paths.get(names[-1], {}).get("median")
         lines.append(f'"{short(*key)}" ' + " ".join(triple(paths.get(name), base) for name in names))
-    curves = [f"$data using {column}:{column + 1}:{column + 2}:xtic(1) lc rgb '{color}' title '{name}'"
-              for column, color, name in zip(range(2, 99, 3), COLORS, names)]
+    curves = [f"$data using {column}:{column + 1}:{column + 2}:xtic(1) lc rgb '{color(index)}' title '{name}'"
+              for index, (column, name) in enumerate(zip(range(2, 99, 3), names))]
     draw(BARS_HEAD.format(out=out, title=title) + f"set ylabel 'multiple of {names[-1]}'\n" +
          block("data", lines) + "plot " + ", ".join(curves) + "\n")
     return True

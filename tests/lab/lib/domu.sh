@@ -9,6 +9,7 @@ domu_programs() {
 	echo ip bridge tc ss ping ethtool nft tcpdump socat netperf netserver iperf3
 	echo mke2fs e2fsck tune2fs dumpe2fs resize2fs debugfs mkfs.xfs xfs_repair dmsetup mdadm blktrace fio stress-ng strace python3
 	echo blockdev mkswap swapon swapoff sfdisk partx
+	echo nbd-client nbd-server exportfs rpc.nfsd rpc.mountd
 	echo lvm pvcreate vgcreate vgextend vgremove lvcreate lvextend lvremove pvmove pvs vgs lvs vgchange
 	echo xenstore-read xenstore-write xenstore-ls xenstore-rm xenstore-list xenstore-exists xenstore-watch xenstore-chmod
 }

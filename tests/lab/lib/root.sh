@@ -10,6 +10,7 @@ root_packages() {
 	echo xen-system-amd64 xz-utils zstd kmod procps busybox-static
 	echo iproute2 iputils-ping ethtool nftables tcpdump socat netperf iperf3
 	echo e2fsprogs xfsprogs fio dmsetup lvm2 mdadm fdisk blktrace stress-ng strace python3-minimal
+	echo nbd-client nbd-server nfs-kernel-server
 }
 
 root_components() {
@@ -74,6 +75,7 @@ wanted_modules() {
 	echo virtio_pci virtio_blk virtio_net 9p 9pnet_virtio
 	echo ext4 xfs brd loop null_blk scsi_debug sd_mod bfq kyber-iosched raid0 raid1 raid10 raid456
 	echo dm-mod dm-delay dm-flakey dm-linear dm-log-writes dm-mirror dm-raid dm-snapshot dm-thin-pool
+	echo nbd nfsd nfs nfsv4
 	echo bridge br_netfilter veth 8021q tun tap dummy ifb macvlan macvtap ipvlan bonding vxlan nlmon netconsole
 	echo pktgen tcp_diag udp_diag inet_diag unix_diag packet_diag af_packet_diag tcp_bbr
 	find "$modules"/net/{netfilter,sched,ipv4/netfilter,ipv6/netfilter} -name '*.ko*' 2> /dev/null |
