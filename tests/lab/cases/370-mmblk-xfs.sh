@@ -1,6 +1,5 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
-# LONG: not tried yet
 # DESCRIPTION: mkfs.xfs, mount, verified fio, remount, sums right, xfs_repair without a complaint in the client and in the server
 # TIMEOUT: 400
 # shellcheck disable=SC1091

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
-# LONG: not tried yet
+# LONG: minutes
 # DESCRIPTION: RAID-1 over the disks of two storage VMs: one is destroyed under load, the array goes on degraded with all data right, and is whole again when the VM is back
 # TIMEOUT: 600
 # VMS: c

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
-# LONG: not tried yet
+# LONG: a minute
 # DESCRIPTION: LVM in the client: a volume is made, moved to another disk, and extended over both while it is in use; all data is right
 # TIMEOUT: 300
 # shellcheck disable=SC1091

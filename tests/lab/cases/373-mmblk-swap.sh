@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
-# LONG: not run yet
+# LONG: minutes
 # DESCRIPTION: swap on mmblk under memory pressure: every page is as it was left, nothing deadlocks, also when the server's module goes and comes meanwhile
 # TIMEOUT: 600
 # shellcheck disable=SC1091

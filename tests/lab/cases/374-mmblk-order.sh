@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
-# LONG: not tried yet
+# LONG: minutes
 # DESCRIPTION: all writes of the server's device are logged: what fdatasync() or O_DSYNC called durable was so, and ext4 survives a loss of power at any flush
 # TIMEOUT: 600
 # shellcheck disable=SC1091

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
-# LONG: not tried yet
+# LONG: minutes
 # DESCRIPTION: the server's device grows and shrinks: the client sees it, a mounted file system grows with it, I/O beyond a new end fails and nothing else does
 # TIMEOUT: 300
 # shellcheck disable=SC1091

@@ -1,6 +1,5 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
-# LONG: not tried yet
 # DESCRIPTION: the device behind is unplugged, or fails altogether, under I/O: the client gets errors and does not hang, the disk can be removed, and nobody holds the device
 # TIMEOUT: 400
 # shellcheck disable=SC1091

@@ -1,6 +1,5 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
-# LONG: not tried yet
 # DESCRIPTION: errors cross as what they are: medium error, no space in a thin pool, failed writes; what is not hit by them is right, a device that was offline comes back
 # TIMEOUT: 400
 # shellcheck disable=SC1091

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
-# LONG: not tried yet
+# LONG: minutes
 # DESCRIPTION: discards and zeroes of odd ranges touch what they name and nothing else; limits are obeyed, also where the device behind knows neither
 # TIMEOUT: 300
 # shellcheck disable=SC1091

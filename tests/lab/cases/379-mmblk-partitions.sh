@@ -1,6 +1,5 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
-# LONG: not tried yet
 # DESCRIPTION: partitions on the disk: made, read anew under load, in use, changed, found again when the disk returns, and by the server
 # TIMEOUT: 300
 # shellcheck disable=SC1091

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
-# LONG: not tried yet
+# LONG: minutes
 # DESCRIPTION: schedulers, queue depths and readahead are changed under load: all data is right, and the disk's statistics agree with what was sent
 # TIMEOUT: 400
 # shellcheck disable=SC1091

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
-# LONG: not tried yet
+# LONG: minutes
 # DESCRIPTION: each attribute of the queue takes and refuses the values that it does for a local disk, null_blk, and reads back the same
 # TIMEOUT: 200
 # shellcheck disable=SC1091

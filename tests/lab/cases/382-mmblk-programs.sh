@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
-# LONG: not tried yet
+# LONG: minutes
 # DESCRIPTION: what programs do to a block device: O_DIRECT of odd shapes, a thousand pieces, O_EXCL, RWF_NOWAIT, BLKROSET, BLKFLSBUF, io_uring, the end; refusals as of any disk
 # TIMEOUT: 300
 # shellcheck disable=SC1091

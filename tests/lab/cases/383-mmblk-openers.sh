@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
-# LONG: not tried yet
+# LONG: minutes
 # DESCRIPTION: many processes open, read and close the disk while the server's module goes and comes, when no read fails, and while the disk itself does, when none hangs
 # TIMEOUT: 400
 # shellcheck disable=SC1091

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
-# LONG: 10 minutes, not run yet
+# LONG: ten minutes
 # DESCRIPTION: ten minutes of verified I/O on four disks at once under memory pressure in both VMs, while a fifth comes and goes: all data is right, nothing is left
 # TIMEOUT: 1800
 # shellcheck disable=SC1091

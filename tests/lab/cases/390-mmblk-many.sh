@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
-# LONG: not tried yet
+# LONG: minutes
 # DESCRIPTION: sixteen disks over one link, with I/O on all of them at once, each its own; as many services as a link takes, and a clear word about one more
 # TIMEOUT: 600
 # shellcheck disable=SC1091
