@@ -157,6 +157,10 @@ const struct fido_window *fido_window_of(domid_t owner);
 const struct fido_window *fido_window_of_page(const struct page *page,
 					      u64 *frame);
 
+/* nodes.c */
+int fido_link_show_state(struct fido_link *link, enum xenbus_state state);
+int fido_link_write_nodes(struct fido_link *link);
+
 /* xenbus.c */
 int fido_xenbus_register(void);
 void fido_xenbus_unregister(void);
