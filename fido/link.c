@@ -30,6 +30,7 @@
 #define MAX_FAILURES		5
 #define RETRY_SECS		2	/* between them */
 #define CLOSE_SECS		10	/* for the peer, and for readers here */
+#define ANEW_DELAY		HZ	/* of a removal that is under way */
 
 /**
  * fido_link_state_str - name of a state
@@ -531,6 +532,35 @@ static void link_work_again(struct fido_link *link)
 			   msecs_to_jiffies(link->pause));
 }
 
+/*
+ * Nodes that were removed and made anew before xenbus saw that they were away
+ * are ours: so we are new, too, and nobody waits for what was. A link that is up
+ * learns it from its peer; one that waits, or was given up, from nobody. If
+ * xenbus has seen it, it removes us in a moment, and they are our successor's.
+ */
+static void link_look_anew(struct fido_link *link)
+{
+	if (!link->anew_at && fido_link_is_anew(link))
+		link->anew_at = (jiffies + ANEW_DELAY) ?: 1;
+}
+
+/* Returns true if it has to be called again soon. */
+static bool link_step_anew(struct fido_link *link)
+{
+	if (!link->anew_at)
+		return false;
+	if (time_before(jiffies, link->anew_at))
+		return true;
+	link->anew_at = 0;
+	if (!fido_link_is_anew(link))
+		return false;
+	link_close(link);
+	WRITE_ONCE(link->broken, NULL);
+	link->failures = 0;
+	link->retry_at = 0;
+	return true;
+}
+
 static bool link_may_start(const struct fido_link *link)
 {
 	return !READ_ONCE(link->broken) && (link->state == FIDO_LINK_INIT ||
@@ -547,11 +577,14 @@ static void link_work_fn(struct work_struct *work)
 	bool again, was_closed;
 
 	WRITE_ONCE(link->progress, false);
-	if (xchg(&link->rescan, false))
+	if (xchg(&link->rescan, false)) {
 		fido_services_scan(link);
+		link_look_anew(link);
+	}
 	if (READ_ONCE(link->broken))
 		link_close(link);
-	again = link_step_down(link, peer);
+	again = link_step_anew(link);
+	again |= link_step_down(link, peer);
 	link->must_wait = link_may_start(link) && link_must_wait(link);
 	again |= link->must_wait;
 	if (link->is_frontend)

@@ -77,7 +77,7 @@ struct fido_link_slot {
  * @kick_lock: guards @removing against fido_link_kick()
  * @removing: @work must not be queued any more
  * @broken: why the link is given up: the peer broke the protocol, or a step
- *	failed; set once
+ *	failed; set once, until the link is made anew
  * @close_deadline: jiffies until which the peer may take to close
  * @failures: steps that failed since the link was up
  * @retry_at: jiffies before which a failed step is not tried again; zero: none
@@ -87,6 +87,8 @@ struct fido_link_slot {
  * @progress: something has changed in this run of @work
  * @pause: milliseconds until @work looks again, while it waits for something
  *	that no event tells
+ * @anew_at: jiffies when the link starts over with nodes that were made anew, if
+ *	they are still ours; zero: they were not
  * @index: place in the lists of readers and windows of the root pages
  * @rescan: the service nodes may have changed
  * @service_watch: on our own service nodes
@@ -122,6 +124,7 @@ struct fido_link {
 	enum xenbus_state peer_state;
 	bool progress;
 	unsigned int pause;
+	unsigned long anew_at;
 	unsigned int index;
 	bool rescan;
 	struct xenbus_watch service_watch;
@@ -159,6 +162,7 @@ const struct fido_window *fido_window_of_page(const struct page *page,
 
 /* nodes.c */
 int fido_link_show_state(struct fido_link *link, enum xenbus_state state);
+bool fido_link_is_anew(const struct fido_link *link);
 int fido_link_write_nodes(struct fido_link *link);
 
 /* xenbus.c */

@@ -68,6 +68,21 @@ int fido_link_show_state(struct fido_link *link, enum xenbus_state state)
 }
 
 /**
+ * fido_link_is_anew - has the toolstack made the link's nodes anew?
+ * @link: link that was added
+ *
+ * Context: process, sleeps.
+ * Return: true if so, and nothing was written to them since.
+ */
+bool fido_link_is_anew(const struct fido_link *link)
+{
+	int now;
+
+	return xenbus_scanf(XBT_NIL, link->xbdev->nodename, "state", "%d",
+			    &now) == 1 && now == XenbusStateInitialising;
+}
+
+/**
  * fido_link_write_nodes - write what the peer needs to find us
  * @link: link with an export; as a frontend, with an event channel
  *
