@@ -583,6 +583,7 @@ static void link_work_fn(struct work_struct *work)
 	}
 	if (READ_ONCE(link->broken))
 		link_close(link);
+	fido_link_step_nodes(link);
 	again = link_step_anew(link);
 	again |= link_step_down(link, peer);
 	link->must_wait = link_may_start(link) && link_must_wait(link);
@@ -600,6 +601,7 @@ static void link_work_fn(struct work_struct *work)
 		again |= fido_link_step_held(link);
 		again |= fido_services_step(link);
 	}
+	again |= link->unshown;
 	link_ack_event(link);
 	if (again)
 		link_work_again(link);

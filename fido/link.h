@@ -87,6 +87,8 @@ struct fido_link_slot {
  * @progress: something has changed in this run of @work
  * @pause: milliseconds until @work looks again, while it waits for something
  *	that no event tells
+ * @shown: the state that we have shown, or want to
+ * @unshown: @shown could not be written so far
  * @anew_at: jiffies when the link starts over with nodes that were made anew, if
  *	they are still ours; zero: they were not
  * @index: place in the lists of readers and windows of the root pages
@@ -124,6 +126,8 @@ struct fido_link {
 	enum xenbus_state peer_state;
 	bool progress;
 	unsigned int pause;
+	enum xenbus_state shown;
+	bool unshown;
 	unsigned long anew_at;
 	unsigned int index;
 	bool rescan;
@@ -162,6 +166,7 @@ const struct fido_window *fido_window_of_page(const struct page *page,
 
 /* nodes.c */
 int fido_link_show_state(struct fido_link *link, enum xenbus_state state);
+void fido_link_step_nodes(struct fido_link *link);
 bool fido_link_is_anew(const struct fido_link *link);
 int fido_link_write_nodes(struct fido_link *link);
 

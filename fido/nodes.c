@@ -30,13 +30,15 @@ static int link_write_state(struct fido_link *link, enum xenbus_state state)
 		err = xenbus_transaction_start(&xbt);
 		if (err)
 			return err;
-		if (xenbus_scanf(xbt, dir, "state", "%d", &now) != 1 ||
+		err = xenbus_scanf(xbt, dir, "state", "%d", &now);
+		if (err != 1 ||
 		    (link->removing && now == XenbusStateInitialising)) {
 			xenbus_transaction_end(xbt, 1);
-			return 0;
+			/* gone, or not for us to write */
+			return err == 1 || err == -ENOENT ? 0 : err;
 		}
-		if (now != state)
-			err = xenbus_printf(xbt, dir, "state", "%d", state);
+		err = now == state ? 0 :
+		      xenbus_printf(xbt, dir, "state", "%d", state);
 		if (err) {
 			xenbus_transaction_end(xbt, 1);
 			return err;
@@ -54,6 +56,9 @@ static int link_write_state(struct fido_link *link, enum xenbus_state state)
  * @link: link
  * @state: state
  *
+ * Who waits for it would wait for ever: what cannot be written is tried again
+ * by fido_link_step_nodes().
+ *
  * Context: process, sleeps.
  * Return: 0, also if the node is gone; or an error, which is logged.
  */
@@ -61,10 +66,24 @@ int fido_link_show_state(struct fido_link *link, enum xenbus_state state)
 {
 	int err = link_write_state(link, state);
 
-	if (err)
+	if (err && !link->unshown)
 		dev_err(&link->xbdev->dev, "cannot write state %d: error %d\n",
 			state, err);
+	link->shown = state;
+	link->unshown = err;
 	return err;
+}
+
+/**
+ * fido_link_step_nodes - write what could not be written before
+ * @link: link
+ *
+ * Context: the link's work, which comes again as long as there is something.
+ */
+void fido_link_step_nodes(struct fido_link *link)
+{
+	if (link->unshown)
+		fido_link_show_state(link, link->shown);
 }
 
 /**
