@@ -73,14 +73,14 @@ EXPORT_SYMBOL_GPL(fido_param_uint);
  * Write a node of the service, but only while the toolstack wants the service:
  * writing would make the directory anew that it has just removed.
  */
-static void service_write(struct fido_service *service, const char *name,
+static bool service_write(struct fido_service *service, const char *name,
 			  const char *value)
 {
 	char path[128];
 
 	service_path(service, path, sizeof(path));
-	if (xenbus_exists(XBT_NIL, path, FIDO_XS_SERVICE_TYPE))
-		xenbus_write(XBT_NIL, path, name, value);
+	return xenbus_exists(XBT_NIL, path, FIDO_XS_SERVICE_TYPE) &&
+	       !xenbus_write(XBT_NIL, path, name, value);
 }
 
 /**
@@ -522,6 +522,8 @@ static void service_add(struct fido_link *link, unsigned int sid,
 	service->sid = sid;
 	mutex_init(&service->lock);
 	service->attached = link->state == FIDO_LINK_UP;
+	/* first of all: who reads other nodes than these sees no mark later */
+	service->marked = service_write(service, FIDO_XS_SERVICE_SEEN, "1");
 	link->service[sid] = service;
 	fdev = fido_device_add(service, type);
 	if (IS_ERR(fdev)) {
@@ -542,6 +544,26 @@ static void service_remove(struct fido_link *link, unsigned int sid)
 	fido_device_remove(service->fdev);
 	link->service[sid] = NULL;
 	put_device(&service->fdev->dev);
+}
+
+/*
+ * The toolstack may remove a service and put another one in its place before we
+ * look: of the same type perhaps, but with another device. Our mark has gone
+ * with the nodes then.
+ */
+static bool service_is_anew(const struct fido_service *service)
+{
+	char path[128];
+	char *mark;
+
+	if (!service->marked)
+		return false;
+	service_path(service, path, sizeof(path));
+	mark = xenbus_read(XBT_NIL, path, FIDO_XS_SERVICE_SEEN, NULL);
+	if (IS_ERR(mark))
+		return PTR_ERR(mark) == -ENOENT;
+	kfree(mark);
+	return false;
 }
 
 static char *service_read_type(struct fido_link *link, const char *sid)
@@ -575,7 +597,8 @@ static void service_scan_one(struct fido_link *link, const char *name,
 		return;		/* being made or removed: the watch fires */
 	__set_bit(sid, seen);
 	if (link->service[sid] &&
-	    strcmp(link->service[sid]->fdev->type, type))
+	    (strcmp(link->service[sid]->fdev->type, type) ||
+	     service_is_anew(link->service[sid])))
 		service_remove(link, sid);
 	if (!link->service[sid])
 		service_add(link, sid, type);

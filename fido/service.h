@@ -21,6 +21,7 @@ struct fido_link;
  * @fdev: the device; keeps this structure alive
  * @link: the link; outlives the device's registration
  * @sid: service id
+ * @marked: its nodes have our mark; the link's work's
  * @lock: guards all that follows; held while ->up() and ->down() run
  * @config: what the client offers
  * @enabled: between fido_enable() and fido_disable()
@@ -40,6 +41,7 @@ struct fido_service {
 	struct fido_device *fdev;
 	struct fido_link *link;
 	unsigned int sid;
+	bool marked;
 	struct mutex lock;
 	struct fido_service_config config;
 	bool enabled;
