@@ -6,6 +6,7 @@
 #include <linux/io.h>
 #include <linux/jiffies.h>
 #include <linux/kernel.h>
+#include <linux/sched/mm.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 #include <xen/xenbus.h>
@@ -469,12 +470,15 @@ EXPORT_SYMBOL_GPL(fido_enable);
 void fido_disable(struct fido_device *fdev)
 {
 	struct fido_service *service = fdev->service;
+	/* the link's work waits for the lock, and disks for that */
+	unsigned int noio = memalloc_noio_save();
 
 	mutex_lock(&service->lock);
 	service->enabled = false;
 	if (service->attached)
 		service_retire(service);
 	mutex_unlock(&service->lock);
+	memalloc_noio_restore(noio);
 	fido_link_kick(service->link);	/* drain */
 }
 EXPORT_SYMBOL_GPL(fido_disable);

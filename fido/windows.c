@@ -9,6 +9,7 @@
 #include <linux/minmax.h>
 #include <linux/mutex.h>
 #include <linux/rculist.h>
+#include <linux/sched/mm.h>
 #include <linux/workqueue.h>
 
 #include "fido.h"
@@ -90,6 +91,8 @@ EXPORT_SYMBOL_GPL(fido_page_foreign);
 static void abandoned_work_fn(struct work_struct *work)
 {
 	struct fido_window *window, *next;
+	/* links wait for the lock, and disks for links */
+	unsigned int noio = memalloc_noio_save();
 
 	mutex_lock(&abandoned_lock);
 	list_for_each_entry_safe(window, next, &abandoned_list, abandoned) {
@@ -102,6 +105,7 @@ static void abandoned_work_fn(struct work_struct *work)
 	if (!list_empty(&abandoned_list))
 		schedule_delayed_work(&abandoned_work, abandoned_period);
 	mutex_unlock(&abandoned_lock);
+	memalloc_noio_restore(noio);
 }
 
 /**

@@ -58,9 +58,13 @@ static int fido_back_probe(struct xenbus_device *xbdev,
 	return fido_probe(xbdev, false);
 }
 
+/* Mostly the same thread. */
 static compat_remove_t fido_xenbus_remove(struct xenbus_device *xbdev)
 {
+	unsigned int noio = memalloc_noio_save();
+
 	fido_link_remove(xbdev);
+	memalloc_noio_restore(noio);
 	compat_remove_return();
 }
 
