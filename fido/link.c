@@ -657,7 +657,12 @@ static struct fido_link *link_alloc(struct xenbus_device *xbdev,
 	INIT_LIST_HEAD(&link->held);
 	mutex_init(&link->held_lock);
 	spin_lock_init(&link->kick_lock);
-	link->wq = alloc_ordered_workqueue("%s", WQ_MEM_RECLAIM, link->name);
+	/*
+	 * Ordered, with WQ_MEM_RECLAIM, and of the kind that may wait for queues
+	 * without it: the network core flushes one when an mmnet is removed.
+	 * That is done on purpose, not while memory waits for the link.
+	 */
+	link->wq = create_singlethread_workqueue(link->name);
 	if (!link->wq) {
 		kfree(link);
 		return NULL;
