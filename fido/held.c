@@ -225,5 +225,7 @@ const char *fido_link_waits_for(const struct fido_link *link)
 		return "the peer still maps memory of earlier links: waiting until it lets go";
 	if (fido_windows_abandoned(link->peer) >= MAX_ABANDONED)
 		return "processes here hold memory of earlier links: waiting until they let go";
+	if (link->starved_by && fido_quarantine_grants() >= link->starved_by)
+		return "too few grants while peers map earlier links' memory: waiting until they let go";
 	return NULL;
 }

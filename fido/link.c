@@ -194,7 +194,12 @@ static int link_export(struct fido_link *link)
 
 	if (xenbus_scanf(XBT_NIL, "domid", "", "%u", &self) != 1)
 		return -ENODEV;
+	/* before the try: what peers let go meanwhile is worth another one */
+	link->starved_by = fido_quarantine_grants();
 	export = fido_export_create(self, link->peer);
+	if (export == ERR_PTR(-ENOSPC) && link->starved_by)
+		return -EBUSY;
+	link->starved_by = 0;
 	if (IS_ERR(export))
 		return PTR_ERR(export);
 	fido_link_set_export(link, export);

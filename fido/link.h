@@ -81,6 +81,8 @@ struct fido_link_slot {
  * @close_deadline: jiffies until which the peer may take to close
  * @failures: steps that failed since the link was up
  * @retry_at: jiffies before which a failed step is not tried again; zero: none
+ * @starved_by: grants in quarantine when there were too few of them for an
+ *	export; zero: there were not
  * @waits_for: what is left of earlier times and has to go first, as was told
  * @must_wait: the link does not start over in this run of @work
  * @peer_state: the peer's xenbus state, as the latest watch told
@@ -121,6 +123,7 @@ struct fido_link {
 	unsigned long close_deadline;
 	unsigned int failures;
 	unsigned long retry_at;
+	unsigned long starved_by;
 	const char *waits_for;
 	bool must_wait;
 	enum xenbus_state peer_state;
