@@ -327,7 +327,27 @@ static void service_refuse(struct fido_service *service,
 	fido_link_drain(service->link, service->sid, view->gen);
 }
 
-static void service_connect(struct fido_service *service,
+/*
+ * Nothing is wrong with the offer: this domain is short of event channels, of
+ * which the link's backend needs one of its own for each of the peer's.
+ */
+static bool service_is_short(const struct fido_service *service, int err)
+{
+	return !service->link->is_frontend &&
+	       (err == -ENOSPC || err == -ENOMEM);
+}
+
+static void service_connect_later(struct fido_service *service, int err)
+{
+	fido_chans_disconnect(service->chans, false);
+	if (!service->is_short)
+		fido_error(service->fdev, err,
+			   "cannot bind event channels, trying again: see max_event_channels in xl.cfg");
+	service->is_short = true;
+}
+
+/* Returns false if it has to be tried again later. */
+static bool service_connect(struct fido_service *service,
 			    const struct service_view *view)
 {
 	int err = -EINVAL;
@@ -337,13 +357,23 @@ static void service_connect(struct fido_service *service,
 		err = fido_chans_connect(service->chans,
 					 fido_link_window(service->link),
 					 view->chan_table);
-	if (err)
-		return service_refuse(service, view, err);
+	if (service_is_short(service, err)) {
+		service_connect_later(service, err);
+		return false;
+	}
+	if (err) {
+		service_refuse(service, view, err);
+		return true;
+	}
+	if (service->is_short)
+		service_clear_error(service);
+	service->is_short = false;
 	fido_affinity_restore(service);
 	service->chans->used = true;
 	fido_link_undrain(service->link, service->sid, view->gen);
 	service_write_echo(service, view->gen);
 	fido_link_signal(service->link);
+	return true;
 }
 
 static void service_up(struct fido_service *service)
@@ -394,7 +424,8 @@ static bool service_step(struct fido_service *service)
 	if (!service->chans || !view.gen)
 		return false;
 	if (!service->peer_gen && view.gen != service->refused_gen) {
-		service_connect(service, &view);
+		if (!service_connect(service, &view))
+			return true;
 		/*
 		 * The echo that was seen can be of the peer's generation
 		 * before: only a look that follows tells.
