@@ -606,7 +606,7 @@ static void link_work_fn(struct work_struct *work)
 		again |= fido_link_step_held(link);
 		again |= fido_services_step(link);
 	}
-	again |= link->unshown;
+	again |= link->unshown || READ_ONCE(link->rescan);
 	link_ack_event(link);
 	if (again)
 		link_work_again(link);

@@ -601,6 +601,7 @@ static bool service_is_anew(const struct fido_service *service)
 	return false;
 }
 
+/* A type that cannot be ours is none. */
 static char *service_read_type(struct fido_link *link, const char *sid)
 {
 	char dir[128];
@@ -611,9 +612,10 @@ static char *service_read_type(struct fido_link *link, const char *sid)
 	type = xenbus_read(XBT_NIL, dir, FIDO_XS_SERVICE_TYPE, NULL);
 	if (!IS_ERR(type) && strlen(type) > 0 && strlen(type) < FIDO_TYPE_LEN)
 		return type;
-	if (!IS_ERR(type))
-		kfree(type);
-	return NULL;
+	if (IS_ERR(type))
+		return type;
+	kfree(type);
+	return ERR_PTR(-ENOENT);
 }
 
 static void service_scan_one(struct fido_link *link, const char *name,
@@ -628,9 +630,13 @@ static void service_scan_one(struct fido_link *link, const char *name,
 		return;
 	}
 	type = service_read_type(link, name);
-	if (!type)
+	if (PTR_ERR_OR_ZERO(type) == -ENOENT)
 		return;		/* being made or removed: the watch fires */
 	__set_bit(sid, seen);
+	if (IS_ERR(type)) {
+		WRITE_ONCE(link->rescan, true);
+		return;
+	}
 	if (link->service[sid] &&
 	    (strcmp(link->service[sid]->fdev->type, type) ||
 	     service_is_anew(link->service[sid])))
@@ -642,7 +648,7 @@ static void service_scan_one(struct fido_link *link, const char *name,
 
 /**
  * fido_services_scan - add and remove services as xenstore says
- * @link: link
+ * @link: link; its @rescan is set again if something could not be read
  *
  * Context: the link's work.
  */
@@ -654,8 +660,10 @@ void fido_services_scan(struct fido_link *link)
 
 	name = xenbus_directory(XBT_NIL, link->xbdev->nodename,
 				FIDO_XS_SERVICE, &nr);
-	if (IS_ERR(name) && PTR_ERR(name) != -ENOENT)
+	if (IS_ERR(name) && PTR_ERR(name) != -ENOENT) {
+		WRITE_ONCE(link->rescan, true);
 		return;
+	}
 	if (!IS_ERR(name)) {
 		for (i = 0; i < nr; i++)
 			service_scan_one(link, name[i], seen);
