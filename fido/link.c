@@ -196,7 +196,7 @@ static int link_export(struct fido_link *link)
 		return -ENODEV;
 	/* before the try: what peers let go meanwhile is worth another one */
 	link->starved_by = fido_quarantine_grants();
-	export = fido_export_create(self, link->peer);
+	export = fido_export_create(self, link->peer, &link->removing);
 	if (export == ERR_PTR(-ENOSPC) && link->starved_by)
 		return -EBUSY;
 	link->starved_by = 0;
