@@ -35,6 +35,7 @@
 #include "addr.h"
 #include "chan.h"
 #include "export.h"
+#include "link.h"
 #include "log.h"
 
 #define REFS_PER_MID	((u64)FIDO_REFS_PER_PAGE * FIDO_REFS_PER_PAGE)
@@ -509,7 +510,8 @@ static void quarantine_work_fn(struct work_struct *work)
 		list_add(&export->quarantine, &quarantine_list);
 	}
 	if (!list_empty(&quarantine_list))
-		schedule_delayed_work(&quarantine_work, QUARANTINE_PERIOD);
+		queue_delayed_work(fido_held_wq, &quarantine_work,
+				   QUARANTINE_PERIOD);
 	mutex_unlock(&quarantine_lock);
 }
 
@@ -533,7 +535,7 @@ void fido_export_destroy(struct fido_export *export, struct list_head *held)
 	export->warn_at = jiffies + QUARANTINE_WARN_SECS * HZ;
 	mutex_lock(&quarantine_lock);
 	list_add(&export->quarantine, &quarantine_list);
-	schedule_delayed_work(&quarantine_work, QUARANTINE_PERIOD);
+	queue_delayed_work(fido_held_wq, &quarantine_work, QUARANTINE_PERIOD);
 	mutex_unlock(&quarantine_lock);
 }
 
@@ -620,7 +622,7 @@ void fido_quarantine_exit(void)
 
 	for (tries = 0; tries < EXIT_TRIES && fido_quarantine_grants();
 	     tries++) {
-		mod_delayed_work(system_wq, &quarantine_work, 0);
+		mod_delayed_work(fido_held_wq, &quarantine_work, 0);
 		flush_delayed_work(&quarantine_work);
 		msleep(EXIT_TRY_MSECS);
 	}

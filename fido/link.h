@@ -148,6 +148,10 @@ void fido_link_break(struct fido_link *link, const char *why);
 const char *fido_link_state_str(enum fido_link_state state);
 
 /* held.c */
+extern struct workqueue_struct *fido_held_wq;
+
+int fido_held_init(void);
+void fido_held_exit(void);
 u32 fido_link_next_gen(struct fido_link *link, unsigned int sid);
 void fido_link_hold(struct fido_link *link, struct fido_chans *chans);
 bool fido_link_may_hold(struct fido_link *link, unsigned int sid);

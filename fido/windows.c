@@ -13,6 +13,7 @@
 #include <linux/workqueue.h>
 
 #include "fido.h"
+#include "link.h"
 #include "log.h"
 #include "window.h"
 
@@ -103,7 +104,8 @@ static void abandoned_work_fn(struct work_struct *work)
 	abandoned_period = min_t(unsigned long, 2 * abandoned_period,
 				 MAX_PERIOD);
 	if (!list_empty(&abandoned_list))
-		schedule_delayed_work(&abandoned_work, abandoned_period);
+		queue_delayed_work(fido_held_wq, &abandoned_work,
+				   abandoned_period);
 	mutex_unlock(&abandoned_lock);
 	memalloc_noio_restore(noio);
 }
@@ -119,7 +121,7 @@ void fido_window_abandon(struct fido_window *window)
 	mutex_lock(&abandoned_lock);
 	list_add(&window->abandoned, &abandoned_list);
 	abandoned_period = MIN_PERIOD;
-	schedule_delayed_work(&abandoned_work, abandoned_period);
+	queue_delayed_work(fido_held_wq, &abandoned_work, abandoned_period);
 	mutex_unlock(&abandoned_lock);
 }
 
