@@ -35,6 +35,7 @@
 #include "addr.h"
 #include "chan.h"
 #include "export.h"
+#include "link.h"
 #include "log.h"
 
 #define REFS_PER_MID	((u64)FIDO_REFS_PER_PAGE * FIDO_REFS_PER_PAGE)
@@ -61,6 +62,7 @@
  * @held: channels whose memory a peer may still read
  * @node: entry in the list of exports that others are compared with
  * @ends: being revoked: it has only what the peer may still map
+ * @stop: while it is made: give up when this becomes true
  */
 struct fido_export {
 	domid_t owner;
@@ -77,6 +79,7 @@ struct fido_export {
 	struct list_head held;
 	struct list_head node;
 	bool ends;
+	const bool *stop;
 };
 
 static DEFINE_MUTEX(exports_lock);	/* guards exports_list; one is filled */
@@ -200,6 +203,8 @@ static long export_alloc_table(struct fido_export *export)
 	int err;
 
 	for (leaf = 0; leaf < export->nr_leaves; leaf++) {
+		if (READ_ONCE(*export->stop))
+			return -EINTR;
 		nr = export_count_leaf((u64)leaf << FIDO_LEAF_SHIFT);
 		if (!nr)
 			continue;
@@ -304,6 +309,8 @@ static int export_grant_all(struct fido_export *export)
 	int err;
 
 	for (leaf = 0; leaf < export->nr_leaves; leaf++) {
+		if (READ_ONCE(*export->stop))
+			return -EINTR;
 		if (!export->leaf[leaf])
 			continue;
 		/* in pieces: the count is a u16 */
@@ -434,12 +441,14 @@ static void export_free(struct fido_export *export)
  * fido_export_create - grant this domain's memory to a peer
  * @owner: this domain
  * @reader: the peer
+ * @stop: when this becomes true, give up
  *
  * Context: process, sleeps.
  * Return: the export, or an ERR_PTR: -ENOSPC if the grant table is too small
- * (the line to put into xl.cfg is logged), -ENOMEM.
+ * (the line to put into xl.cfg is logged), -EINTR, -ENOMEM.
  */
-struct fido_export *fido_export_create(domid_t owner, domid_t reader)
+struct fido_export *fido_export_create(domid_t owner, domid_t reader,
+				       const bool *stop)
 {
 	struct fido_export *export = export_alloc(owner, reader);
 	long pages;
@@ -448,6 +457,7 @@ struct fido_export *fido_export_create(domid_t owner, domid_t reader)
 	if (!export)
 		return ERR_PTR(-ENOMEM);
 
+	export->stop = stop;
 	pages = export_alloc_table(export);
 	if (pages < 0) {
 		err = pages;
@@ -455,10 +465,10 @@ struct fido_export *fido_export_create(domid_t owner, domid_t reader)
 	}
 	export_init_root(export);
 	err = export_grant(export);
-	if (err) {
+	if (err == -ENOSPC)
 		export_no_grants(export, pages);
+	if (err)
 		goto err_destroy;
-	}
 	err = export_link_table(export);
 	if (err)
 		goto err_destroy;
@@ -500,7 +510,8 @@ static void quarantine_work_fn(struct work_struct *work)
 		list_add(&export->quarantine, &quarantine_list);
 	}
 	if (!list_empty(&quarantine_list))
-		schedule_delayed_work(&quarantine_work, QUARANTINE_PERIOD);
+		queue_delayed_work(fido_held_wq, &quarantine_work,
+				   QUARANTINE_PERIOD);
 	mutex_unlock(&quarantine_lock);
 }
 
@@ -524,7 +535,7 @@ void fido_export_destroy(struct fido_export *export, struct list_head *held)
 	export->warn_at = jiffies + QUARANTINE_WARN_SECS * HZ;
 	mutex_lock(&quarantine_lock);
 	list_add(&export->quarantine, &quarantine_list);
-	schedule_delayed_work(&quarantine_work, QUARANTINE_PERIOD);
+	queue_delayed_work(fido_held_wq, &quarantine_work, QUARANTINE_PERIOD);
 	mutex_unlock(&quarantine_lock);
 }
 
@@ -611,7 +622,7 @@ void fido_quarantine_exit(void)
 
 	for (tries = 0; tries < EXIT_TRIES && fido_quarantine_grants();
 	     tries++) {
-		mod_delayed_work(system_wq, &quarantine_work, 0);
+		mod_delayed_work(fido_held_wq, &quarantine_work, 0);
 		flush_delayed_work(&quarantine_work);
 		msleep(EXIT_TRY_MSECS);
 	}

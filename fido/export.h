@@ -14,7 +14,8 @@ struct fido_export;
 struct list_head;
 struct page;
 
-struct fido_export *fido_export_create(domid_t owner, domid_t reader);
+struct fido_export *fido_export_create(domid_t owner, domid_t reader,
+				       const bool *stop);
 void fido_export_destroy(struct fido_export *export, struct list_head *held);
 struct fido_root *fido_export_root(struct fido_export *export);
 grant_ref_t fido_export_root_ref(const struct fido_export *export);

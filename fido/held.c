@@ -5,13 +5,24 @@
  * side tells the other in @drained_gen of the service table. And what outlives
  * its link: exports in quarantine, and abandoned windows.
  */
+#include <linux/errno.h>
+#include <linux/init.h>
 #include <linux/list.h>
 #include <linux/mutex.h>
+#include <linux/workqueue.h>
 
 #include "chan.h"
 #include "export.h"
 #include "link.h"
 #include "window.h"
+
+/*
+ * Runs what looks after exports in quarantine and abandoned windows. Links may
+ * wait for those, and memory for links, so something can run when none is left
+ * for another thread. No processor is kept: to look through a large table takes
+ * its time.
+ */
+struct workqueue_struct *fido_held_wq;
 
 /* How many retired sets of a service may wait for a peer that reads on? */
 #define MAX_HELD	4
@@ -225,5 +236,26 @@ const char *fido_link_waits_for(const struct fido_link *link)
 		return "the peer still maps memory of earlier links: waiting until it lets go";
 	if (fido_windows_abandoned(link->peer) >= MAX_ABANDONED)
 		return "processes here hold memory of earlier links: waiting until they let go";
+	if (link->starved_by && fido_quarantine_grants() >= link->starved_by)
+		return "too few grants while peers map earlier ones: waiting until they let go";
 	return NULL;
+}
+
+/**
+ * fido_held_init - make the work queue
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int __init fido_held_init(void)
+{
+	fido_held_wq = alloc_workqueue("fido", WQ_MEM_RECLAIM | WQ_UNBOUND, 0);
+	return fido_held_wq ? 0 : -ENOMEM;
+}
+
+/**
+ * fido_held_exit - end it; nothing looks after anything any more
+ */
+void fido_held_exit(void)
+{
+	destroy_workqueue(fido_held_wq);
 }

@@ -30,6 +30,7 @@
 #define MAX_FAILURES		5
 #define RETRY_SECS		2	/* between them */
 #define CLOSE_SECS		10	/* for the peer, and for readers here */
+#define ANEW_DELAY		HZ	/* of a removal that is under way */
 
 /**
  * fido_link_state_str - name of a state
@@ -139,57 +140,6 @@ void fido_link_break(struct fido_link *link, const char *why)
 	fido_link_kick(link);
 }
 
-/*
- * The state that the peer and the toolstack see. Nodes in Initialising are new:
- * every link leaves that state when it is added, so the toolstack has made this
- * one anew meanwhile, at the same place. There are two cases:
- *
- *  - We are being removed, which may have taken its time. The nodes belong to
- *    our successor, which would never be probed if they were written to
- *    (xenbus_probe_node()).
- *  - We stay, as xenbus saw the nodes only when they were there again. They are
- *    ours then. Newer kernels probe a frontend again, but leave a backend as it
- *    is, and have xenbus_switch_state() not write to such nodes.
- */
-static int link_write_state(struct fido_link *link, enum xenbus_state state)
-{
-	const char *dir = link->xbdev->nodename;
-	struct xenbus_transaction xbt;
-	int now, err;
-
-	do {
-		err = xenbus_transaction_start(&xbt);
-		if (err)
-			return err;
-		if (xenbus_scanf(xbt, dir, "state", "%d", &now) != 1 ||
-		    (link->removing && now == XenbusStateInitialising)) {
-			xenbus_transaction_end(xbt, 1);
-			return 0;
-		}
-		if (now != state)
-			err = xenbus_printf(xbt, dir, "state", "%d", state);
-		if (err) {
-			xenbus_transaction_end(xbt, 1);
-			return err;
-		}
-		err = xenbus_transaction_end(xbt, 0);
-	} while (err == -EAGAIN);
-	/* xenbus's copy of the node: the next probe has to know what is there */
-	if (!err)
-		link->xbdev->state = state;
-	return err;
-}
-
-static int link_show_state(struct fido_link *link, enum xenbus_state state)
-{
-	int err = link_write_state(link, state);
-
-	if (err)
-		dev_err(&link->xbdev->dev, "cannot write state %d: error %d\n",
-			state, err);
-	return err;
-}
-
 /* Steps up */
 
 static irqreturn_t link_interrupt(int irq, void *data)
@@ -244,33 +194,16 @@ static int link_export(struct fido_link *link)
 
 	if (xenbus_scanf(XBT_NIL, "domid", "", "%u", &self) != 1)
 		return -ENODEV;
-	export = fido_export_create(self, link->peer);
+	/* before the try: what peers let go meanwhile is worth another one */
+	link->starved_by = fido_quarantine_grants();
+	export = fido_export_create(self, link->peer, &link->removing);
+	if (export == ERR_PTR(-ENOSPC) && link->starved_by)
+		return -EBUSY;
+	link->starved_by = 0;
 	if (IS_ERR(export))
 		return PTR_ERR(export);
 	fido_link_set_export(link, export);
 	return 0;
-}
-
-/*
- * What the peer needs to find us. No transaction: the peer looks only after
- * the state has changed.
- */
-static int link_write_nodes(struct fido_link *link)
-{
-	const char *dir = link->xbdev->nodename;
-	int err;
-
-	err = xenbus_printf(XBT_NIL, dir, FIDO_XS_VERSION, "%u",
-			    FIDO_PROTO_VERSION);
-	if (!err)
-		err = xenbus_printf(XBT_NIL, dir, FIDO_XS_ROOT_REF, "%u",
-				    fido_export_root_ref(link->export));
-	if (!err)
-		err = xenbus_printf(XBT_NIL, dir, FIDO_XS_FEATURES, "%u", 0);
-	if (!err && link->is_frontend)
-		err = xenbus_printf(XBT_NIL, dir, FIDO_XS_EVTCHN, "%u",
-				    link->port);
-	return err;
 }
 
 static int link_map_peer(struct fido_link *link)
@@ -366,10 +299,10 @@ static void link_offer(struct fido_link *link)
 	err = xenbus_alloc_evtchn(link->xbdev, &link->port);
 	if (err)
 		return link_fail(link, err, "allocating an event channel");
-	err = link_write_nodes(link);
+	err = fido_link_write_nodes(link);
 	if (err)
 		return link_fail(link, err, "writing nodes");
-	link_show_state(link, XenbusStateInitialised);
+	fido_link_show_state(link, XenbusStateInitialised);
 }
 
 /* Frontend: the backend has mapped us and exports its memory. */
@@ -384,7 +317,7 @@ static void link_connect_frontend(struct fido_link *link)
 	if (err)
 		return link_fail(link, err, "binding the event channel");
 	link_up(link);
-	link_show_state(link, XenbusStateConnected);
+	fido_link_show_state(link, XenbusStateConnected);
 }
 
 /* Backend: the frontend exports its memory. */
@@ -406,10 +339,10 @@ static void link_connect_backend(struct fido_link *link)
 	err = link_bind(link, port);
 	if (err)
 		return link_fail(link, err, "binding the event channel");
-	err = link_write_nodes(link);
+	err = fido_link_write_nodes(link);
 	if (err)
 		return link_fail(link, err, "writing nodes");
-	link_show_state(link, XenbusStateConnected);
+	fido_link_show_state(link, XenbusStateConnected);
 }
 
 /* Steps down */
@@ -438,7 +371,7 @@ static void link_close(struct fido_link *link)
 	if (was_up)
 		dev_info(&link->xbdev->dev, "link to domain %u is down\n",
 			 link->peer);
-	link_show_state(link, XenbusStateClosing);
+	fido_link_show_state(link, XenbusStateClosing);
 }
 
 /* Has the peer unmapped our memory, or is there no peer any more? */
@@ -488,7 +421,7 @@ static bool link_step_down(struct fido_link *link, enum xenbus_state peer)
 			return true;
 		link->closing = NULL;
 		link_change_state(link, FIDO_LINK_CLOSED);
-		link_show_state(link, XenbusStateClosed);
+		fido_link_show_state(link, XenbusStateClosed);
 	}
 	if (link->state != FIDO_LINK_CLOSED || !link->export)
 		return false;
@@ -551,7 +484,7 @@ static void backend_restart(struct fido_link *link)
 	    !xenbus_read_unsigned(link->xbdev->nodename, "online", 1))
 		return;
 	link_change_state(link, FIDO_LINK_INIT);
-	link_show_state(link, XenbusStateInitWait);
+	fido_link_show_state(link, XenbusStateInitWait);
 }
 
 static void backend_step(struct fido_link *link, enum xenbus_state frontend)
@@ -604,6 +537,35 @@ static void link_work_again(struct fido_link *link)
 			   msecs_to_jiffies(link->pause));
 }
 
+/*
+ * Nodes that were removed and made anew before xenbus saw that they were away
+ * are ours: so we are new, too, and nobody waits for what was. A link that is up
+ * learns it from its peer; one that waits, or was given up, from nobody. If
+ * xenbus has seen it, it removes us in a moment, and they are our successor's.
+ */
+static void link_look_anew(struct fido_link *link)
+{
+	if (!link->anew_at && fido_link_is_anew(link))
+		link->anew_at = (jiffies + ANEW_DELAY) ?: 1;
+}
+
+/* Returns true if it has to be called again soon. */
+static bool link_step_anew(struct fido_link *link)
+{
+	if (!link->anew_at)
+		return false;
+	if (time_before(jiffies, link->anew_at))
+		return true;
+	link->anew_at = 0;
+	if (!fido_link_is_anew(link))
+		return false;
+	link_close(link);
+	WRITE_ONCE(link->broken, NULL);
+	link->failures = 0;
+	link->retry_at = 0;
+	return true;
+}
+
 static bool link_may_start(const struct fido_link *link)
 {
 	return !READ_ONCE(link->broken) && (link->state == FIDO_LINK_INIT ||
@@ -620,11 +582,15 @@ static void link_work_fn(struct work_struct *work)
 	bool again, was_closed;
 
 	WRITE_ONCE(link->progress, false);
-	if (xchg(&link->rescan, false))
+	if (xchg(&link->rescan, false)) {
 		fido_services_scan(link);
+		link_look_anew(link);
+	}
 	if (READ_ONCE(link->broken))
 		link_close(link);
-	again = link_step_down(link, peer);
+	fido_link_step_nodes(link);
+	again = link_step_anew(link);
+	again |= link_step_down(link, peer);
 	link->must_wait = link_may_start(link) && link_must_wait(link);
 	again |= link->must_wait;
 	if (link->is_frontend)
@@ -640,6 +606,7 @@ static void link_work_fn(struct work_struct *work)
 		again |= fido_link_step_held(link);
 		again |= fido_services_step(link);
 	}
+	again |= link->unshown || READ_ONCE(link->rescan);
 	link_ack_event(link);
 	if (again)
 		link_work_again(link);
@@ -695,7 +662,12 @@ static struct fido_link *link_alloc(struct xenbus_device *xbdev,
 	INIT_LIST_HEAD(&link->held);
 	mutex_init(&link->held_lock);
 	spin_lock_init(&link->kick_lock);
-	link->wq = alloc_ordered_workqueue("%s", WQ_MEM_RECLAIM, link->name);
+	/*
+	 * Ordered, with WQ_MEM_RECLAIM, and of the kind that may wait for queues
+	 * without it: the network core flushes one when an mmnet is removed.
+	 * That is done on purpose, not while memory waits for the link.
+	 */
+	link->wq = create_singlethread_workqueue(link->name);
 	if (!link->wq) {
 		kfree(link);
 		return NULL;
@@ -738,8 +710,8 @@ int fido_link_add(struct xenbus_device *xbdev, bool is_frontend)
 	 * A frontend without a backend waits in Closed: in a lower state the
 	 * kernel would keep modprobe waiting for up to 30 seconds.
 	 */
-	err = link_show_state(link, is_frontend ? XenbusStateClosed :
-						  XenbusStateInitWait);
+	err = fido_link_show_state(link, is_frontend ? XenbusStateClosed :
+						       XenbusStateInitWait);
 	if (err)
 		goto err_delist;
 	/* the last step: from here on the work runs */
@@ -768,7 +740,7 @@ static void link_finish(struct fido_link *link)
 	if (link->closing && fido_window_shrink(link->closing))
 		fido_window_abandon(link->closing);
 	link->closing = NULL;
-	link_show_state(link, XenbusStateClosed);
+	fido_link_show_state(link, XenbusStateClosed);
 	link_revoke(link);
 }
 

@@ -77,16 +77,22 @@ struct fido_link_slot {
  * @kick_lock: guards @removing against fido_link_kick()
  * @removing: @work must not be queued any more
  * @broken: why the link is given up: the peer broke the protocol, or a step
- *	failed; set once
+ *	failed; set once, until the link is made anew
  * @close_deadline: jiffies until which the peer may take to close
  * @failures: steps that failed since the link was up
  * @retry_at: jiffies before which a failed step is not tried again; zero: none
+ * @starved_by: grants in quarantine when there were too few of them for an
+ *	export; zero: there were not
  * @waits_for: what is left of earlier times and has to go first, as was told
  * @must_wait: the link does not start over in this run of @work
  * @peer_state: the peer's xenbus state, as the latest watch told
  * @progress: something has changed in this run of @work
  * @pause: milliseconds until @work looks again, while it waits for something
  *	that no event tells
+ * @shown: the state that we have shown, or want to
+ * @unshown: @shown could not be written so far
+ * @anew_at: jiffies when the link starts over with nodes that were made anew, if
+ *	they are still ours; zero: they were not
  * @index: place in the lists of readers and windows of the root pages
  * @rescan: the service nodes may have changed
  * @service_watch: on our own service nodes
@@ -117,11 +123,15 @@ struct fido_link {
 	unsigned long close_deadline;
 	unsigned int failures;
 	unsigned long retry_at;
+	unsigned long starved_by;
 	const char *waits_for;
 	bool must_wait;
 	enum xenbus_state peer_state;
 	bool progress;
 	unsigned int pause;
+	enum xenbus_state shown;
+	bool unshown;
+	unsigned long anew_at;
 	unsigned int index;
 	bool rescan;
 	struct xenbus_watch service_watch;
@@ -138,6 +148,10 @@ void fido_link_break(struct fido_link *link, const char *why);
 const char *fido_link_state_str(enum fido_link_state state);
 
 /* held.c */
+extern struct workqueue_struct *fido_held_wq;
+
+int fido_held_init(void);
+void fido_held_exit(void);
 u32 fido_link_next_gen(struct fido_link *link, unsigned int sid);
 void fido_link_hold(struct fido_link *link, struct fido_chans *chans);
 bool fido_link_may_hold(struct fido_link *link, unsigned int sid);
@@ -156,6 +170,12 @@ struct fido_window *fido_link_window(const struct fido_link *link);
 const struct fido_window *fido_window_of(domid_t owner);
 const struct fido_window *fido_window_of_page(const struct page *page,
 					      u64 *frame);
+
+/* nodes.c */
+int fido_link_show_state(struct fido_link *link, enum xenbus_state state);
+void fido_link_step_nodes(struct fido_link *link);
+bool fido_link_is_anew(const struct fido_link *link);
+int fido_link_write_nodes(struct fido_link *link);
 
 /* xenbus.c */
 int fido_xenbus_register(void);

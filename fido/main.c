@@ -74,9 +74,12 @@ static int __init fido_init(void)
 	if (!xen_domain())
 		return -ENODEV;
 	fido_debugfs_init();
-	err = fido_flush_init();
+	err = fido_held_init();
 	if (err)
 		goto err_debugfs;
+	err = fido_flush_init();
+	if (err)
+		goto err_held;
 	err = fido_idle_init();
 	if (err)
 		goto err_flush;
@@ -96,6 +99,8 @@ err_idle:
 	fido_idle_exit();
 err_flush:
 	fido_flush_exit();
+err_held:
+	fido_held_exit();
 err_debugfs:
 	fido_debugfs_exit();
 	return err;
@@ -109,6 +114,7 @@ static void __exit fido_exit(void)
 	fido_bus_unregister();
 	fido_idle_exit();
 	fido_flush_exit();
+	fido_held_exit();
 	fido_debugfs_exit();
 }
 

@@ -6,6 +6,7 @@
 #include <linux/io.h>
 #include <linux/jiffies.h>
 #include <linux/kernel.h>
+#include <linux/sched/mm.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 #include <xen/xenbus.h>
@@ -73,14 +74,14 @@ EXPORT_SYMBOL_GPL(fido_param_uint);
  * Write a node of the service, but only while the toolstack wants the service:
  * writing would make the directory anew that it has just removed.
  */
-static void service_write(struct fido_service *service, const char *name,
+static bool service_write(struct fido_service *service, const char *name,
 			  const char *value)
 {
 	char path[128];
 
 	service_path(service, path, sizeof(path));
-	if (xenbus_exists(XBT_NIL, path, FIDO_XS_SERVICE_TYPE))
-		xenbus_write(XBT_NIL, path, name, value);
+	return xenbus_exists(XBT_NIL, path, FIDO_XS_SERVICE_TYPE) &&
+	       !xenbus_write(XBT_NIL, path, name, value);
 }
 
 /**
@@ -326,7 +327,27 @@ static void service_refuse(struct fido_service *service,
 	fido_link_drain(service->link, service->sid, view->gen);
 }
 
-static void service_connect(struct fido_service *service,
+/*
+ * Nothing is wrong with the offer: this domain is short of event channels, of
+ * which the link's backend needs one of its own for each of the peer's.
+ */
+static bool service_is_short(const struct fido_service *service, int err)
+{
+	return !service->link->is_frontend &&
+	       (err == -ENOSPC || err == -ENOMEM);
+}
+
+static void service_connect_later(struct fido_service *service, int err)
+{
+	fido_chans_disconnect(service->chans, false);
+	if (!service->is_short)
+		fido_error(service->fdev, err,
+			   "cannot bind event channels, trying again: see max_event_channels in xl.cfg");
+	service->is_short = true;
+}
+
+/* Returns false if it has to be tried again later. */
+static bool service_connect(struct fido_service *service,
 			    const struct service_view *view)
 {
 	int err = -EINVAL;
@@ -336,13 +357,23 @@ static void service_connect(struct fido_service *service,
 		err = fido_chans_connect(service->chans,
 					 fido_link_window(service->link),
 					 view->chan_table);
-	if (err)
-		return service_refuse(service, view, err);
+	if (service_is_short(service, err)) {
+		service_connect_later(service, err);
+		return false;
+	}
+	if (err) {
+		service_refuse(service, view, err);
+		return true;
+	}
+	if (service->is_short)
+		service_clear_error(service);
+	service->is_short = false;
 	fido_affinity_restore(service);
 	service->chans->used = true;
 	fido_link_undrain(service->link, service->sid, view->gen);
 	service_write_echo(service, view->gen);
 	fido_link_signal(service->link);
+	return true;
 }
 
 static void service_up(struct fido_service *service)
@@ -393,7 +424,8 @@ static bool service_step(struct fido_service *service)
 	if (!service->chans || !view.gen)
 		return false;
 	if (!service->peer_gen && view.gen != service->refused_gen) {
-		service_connect(service, &view);
+		if (!service_connect(service, &view))
+			return true;
 		/*
 		 * The echo that was seen can be of the peer's generation
 		 * before: only a look that follows tells.
@@ -469,12 +501,15 @@ EXPORT_SYMBOL_GPL(fido_enable);
 void fido_disable(struct fido_device *fdev)
 {
 	struct fido_service *service = fdev->service;
+	/* the link's work waits for the lock, and disks for that */
+	unsigned int noio = memalloc_noio_save();
 
 	mutex_lock(&service->lock);
 	service->enabled = false;
 	if (service->attached)
 		service_retire(service);
 	mutex_unlock(&service->lock);
+	memalloc_noio_restore(noio);
 	fido_link_kick(service->link);	/* drain */
 }
 EXPORT_SYMBOL_GPL(fido_disable);
@@ -522,6 +557,8 @@ static void service_add(struct fido_link *link, unsigned int sid,
 	service->sid = sid;
 	mutex_init(&service->lock);
 	service->attached = link->state == FIDO_LINK_UP;
+	/* first of all: who reads other nodes than these sees no mark later */
+	service->marked = service_write(service, FIDO_XS_SERVICE_SEEN, "1");
 	link->service[sid] = service;
 	fdev = fido_device_add(service, type);
 	if (IS_ERR(fdev)) {
@@ -544,6 +581,27 @@ static void service_remove(struct fido_link *link, unsigned int sid)
 	put_device(&service->fdev->dev);
 }
 
+/*
+ * The toolstack may remove a service and put another one in its place before we
+ * look: of the same type perhaps, but with another device. Our mark has gone
+ * with the nodes then.
+ */
+static bool service_is_anew(const struct fido_service *service)
+{
+	char path[128];
+	char *mark;
+
+	if (!service->marked)
+		return false;
+	service_path(service, path, sizeof(path));
+	mark = xenbus_read(XBT_NIL, path, FIDO_XS_SERVICE_SEEN, NULL);
+	if (IS_ERR(mark))
+		return PTR_ERR(mark) == -ENOENT;
+	kfree(mark);
+	return false;
+}
+
+/* A type that cannot be ours is none. */
 static char *service_read_type(struct fido_link *link, const char *sid)
 {
 	char dir[128];
@@ -554,9 +612,10 @@ static char *service_read_type(struct fido_link *link, const char *sid)
 	type = xenbus_read(XBT_NIL, dir, FIDO_XS_SERVICE_TYPE, NULL);
 	if (!IS_ERR(type) && strlen(type) > 0 && strlen(type) < FIDO_TYPE_LEN)
 		return type;
-	if (!IS_ERR(type))
-		kfree(type);
-	return NULL;
+	if (IS_ERR(type))
+		return type;
+	kfree(type);
+	return ERR_PTR(-ENOENT);
 }
 
 static void service_scan_one(struct fido_link *link, const char *name,
@@ -571,11 +630,16 @@ static void service_scan_one(struct fido_link *link, const char *name,
 		return;
 	}
 	type = service_read_type(link, name);
-	if (!type)
+	if (PTR_ERR_OR_ZERO(type) == -ENOENT)
 		return;		/* being made or removed: the watch fires */
 	__set_bit(sid, seen);
+	if (IS_ERR(type)) {
+		WRITE_ONCE(link->rescan, true);
+		return;
+	}
 	if (link->service[sid] &&
-	    strcmp(link->service[sid]->fdev->type, type))
+	    (strcmp(link->service[sid]->fdev->type, type) ||
+	     service_is_anew(link->service[sid])))
 		service_remove(link, sid);
 	if (!link->service[sid])
 		service_add(link, sid, type);
@@ -584,7 +648,7 @@ static void service_scan_one(struct fido_link *link, const char *name,
 
 /**
  * fido_services_scan - add and remove services as xenstore says
- * @link: link
+ * @link: link; its @rescan is set again if something could not be read
  *
  * Context: the link's work.
  */
@@ -596,8 +660,10 @@ void fido_services_scan(struct fido_link *link)
 
 	name = xenbus_directory(XBT_NIL, link->xbdev->nodename,
 				FIDO_XS_SERVICE, &nr);
-	if (IS_ERR(name) && PTR_ERR(name) != -ENOENT)
+	if (IS_ERR(name) && PTR_ERR(name) != -ENOENT) {
+		WRITE_ONCE(link->rescan, true);
 		return;
+	}
 	if (!IS_ERR(name)) {
 		for (i = 0; i < nr; i++)
 			service_scan_one(link, name[i], seen);

@@ -21,6 +21,7 @@ struct fido_link;
  * @fdev: the device; keeps this structure alive
  * @link: the link; outlives the device's registration
  * @sid: service id
+ * @marked: its nodes have our mark; the link's work's
  * @lock: guards all that follows; held while ->up() and ->down() run
  * @config: what the client offers
  * @enabled: between fido_enable() and fido_disable()
@@ -31,6 +32,7 @@ struct fido_link;
  * @refused: offers of the peer that did not match since @refused_since
  * @refused_since: jiffies
  * @offer_failed: the last attempt to offer failed, and was reported
+ * @is_short: of event channels to connect with, and that was reported
  * @waits: for the peer to let go of earlier offers, and that was reported
  * @affinity: CPUs that were set for the events of each channel, or NULL
  * @up: ->up() succeeded and ->down() was not called since
@@ -40,6 +42,7 @@ struct fido_service {
 	struct fido_device *fdev;
 	struct fido_link *link;
 	unsigned int sid;
+	bool marked;
 	struct mutex lock;
 	struct fido_service_config config;
 	bool enabled;
@@ -50,6 +53,7 @@ struct fido_service {
 	unsigned int refused;
 	unsigned long refused_since;
 	bool offer_failed;
+	bool is_short;
 	bool waits;
 	struct cpumask *affinity[FIDO_MAX_CHANNELS];
 	bool up;

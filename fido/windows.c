@@ -9,9 +9,11 @@
 #include <linux/minmax.h>
 #include <linux/mutex.h>
 #include <linux/rculist.h>
+#include <linux/sched/mm.h>
 #include <linux/workqueue.h>
 
 #include "fido.h"
+#include "link.h"
 #include "log.h"
 #include "window.h"
 
@@ -90,6 +92,8 @@ EXPORT_SYMBOL_GPL(fido_page_foreign);
 static void abandoned_work_fn(struct work_struct *work)
 {
 	struct fido_window *window, *next;
+	/* links wait for the lock, and disks for links */
+	unsigned int noio = memalloc_noio_save();
 
 	mutex_lock(&abandoned_lock);
 	list_for_each_entry_safe(window, next, &abandoned_list, abandoned) {
@@ -100,8 +104,10 @@ static void abandoned_work_fn(struct work_struct *work)
 	abandoned_period = min_t(unsigned long, 2 * abandoned_period,
 				 MAX_PERIOD);
 	if (!list_empty(&abandoned_list))
-		schedule_delayed_work(&abandoned_work, abandoned_period);
+		queue_delayed_work(fido_held_wq, &abandoned_work,
+				   abandoned_period);
 	mutex_unlock(&abandoned_lock);
+	memalloc_noio_restore(noio);
 }
 
 /**
@@ -115,7 +121,7 @@ void fido_window_abandon(struct fido_window *window)
 	mutex_lock(&abandoned_lock);
 	list_add(&window->abandoned, &abandoned_list);
 	abandoned_period = MIN_PERIOD;
-	schedule_delayed_work(&abandoned_work, abandoned_period);
+	queue_delayed_work(fido_held_wq, &abandoned_work, abandoned_period);
 	mutex_unlock(&abandoned_lock);
 }
 

@@ -3,6 +3,7 @@
  * xenbus drivers: a link's frontend and its backend. What they do is the same
  * but for the order of the handshake, see link.c.
  */
+#include <linux/completion.h>
 #include <linux/sched/mm.h>
 #include <xen/xenbus.h>
 
@@ -58,9 +59,13 @@ static int fido_back_probe(struct xenbus_device *xbdev,
 	return fido_probe(xbdev, false);
 }
 
+/* Mostly the same thread. */
 static compat_remove_t fido_xenbus_remove(struct xenbus_device *xbdev)
 {
+	unsigned int noio = memalloc_noio_save();
+
 	fido_link_remove(xbdev);
+	memalloc_noio_restore(noio);
 	compat_remove_return();
 }
 
@@ -118,11 +123,58 @@ int fido_xenbus_register(void)
 	return err;
 }
 
-/**
- * fido_xenbus_unregister - unregister both, which takes all links down
- */
-void fido_xenbus_unregister(void)
+static void fido_xenbus_unregister_now(void)
 {
 	xenbus_unregister_driver(&fido_back_driver);
 	xenbus_unregister_driver(&fido_front_driver);
+}
+
+/**
+ * struct fido_unregister - a call in the thread of all watches
+ * @watch: fires at once, as every new one does
+ * @done: the call has been made
+ */
+struct fido_unregister {
+	struct xenbus_watch watch;
+	struct completion done;
+};
+
+static void fido_unregister_cb(struct xenbus_watch *watch, const char *path,
+			       const char *token)
+{
+	struct fido_unregister *call;
+
+	call = container_of(watch, struct fido_unregister, watch);
+	if (completion_done(&call->done))
+		return;
+	fido_xenbus_unregister_now();
+	complete(&call->done);
+}
+
+/**
+ * fido_xenbus_unregister - unregister both, which takes all links down
+ *
+ * Whoever unbinds a driver holds the lock of the device, and waits for the
+ * watch that is being delivered just now before it gives up those of the
+ * device. If that one says that the toolstack has removed the same device, it
+ * waits for the lock. So this is done in the thread that delivers watches.
+ *
+ * Context: process, sleeps.
+ */
+void fido_xenbus_unregister(void)
+{
+	struct fido_unregister call = {
+		.watch = {
+			.node = "domid",
+			.callback = fido_unregister_cb,
+		},
+	};
+
+	init_completion(&call.done);
+	if (register_xenbus_watch(&call.watch)) {
+		fido_xenbus_unregister_now();
+		return;
+	}
+	wait_for_completion(&call.done);
+	unregister_xenbus_watch(&call.watch);
 }

@@ -37,6 +37,9 @@
  *     service/S/type     = "mmnet", "mmblk", ...                 toolstack
  *     service/S/state    = "down" or "up"                        frontend
  *     service/S/error    = one line, absent if there is none     frontend
+ *     service/S/seen     = "1": these nodes, and no others that  frontend
+ *                          were here before, are what the
+ *                          driver knows of S
  *     service/S/config-file, service/S/config: as above, and     toolstack
  *                          the parameters as they stand there
  *     service/S/...      = parameters of the service             toolstack
@@ -178,6 +181,7 @@
 #define FIDO_XS_SERVICE_TYPE	"type"
 #define FIDO_XS_SERVICE_STATE	"state"
 #define FIDO_XS_SERVICE_ERROR	"error"
+#define FIDO_XS_SERVICE_SEEN	"seen"
 #define FIDO_XS_SERVICE_CONFIG	"config"
 
 #define FIDO_PAGE_SHIFT		12

@@ -61,6 +61,8 @@ static void half_read(struct store *store, const char *dir, unsigned int id,
 		} else if (!strcmp(names[i], FIDO_XS_SERVICE_ERROR)) {
 			free(half->error);
 			half->error = value;
+		} else if (!strcmp(names[i], FIDO_XS_SERVICE_SEEN)) {
+			free(value);	/* for the driver alone */
 		} else {
 			half_add_node(half, names[i], value);
 		}

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Nodes: what a link writes about itself to its directory in xenstore.
+ */
+#include <linux/device.h>
+#include <xen/xenbus.h>
+
+#include "export.h"
+#include "link.h"
+
+/*
+ * The state that the peer and the toolstack see. Nodes in Initialising are new:
+ * every link leaves that state when it is added, so the toolstack has made this
+ * one anew meanwhile, at the same place. There are two cases:
+ *
+ *  - We are being removed, which may have taken its time. The nodes belong to
+ *    our successor, which would never be probed if they were written to
+ *    (xenbus_probe_node()).
+ *  - We stay, as xenbus saw the nodes only when they were there again. They are
+ *    ours then. Newer kernels probe a frontend again, but leave a backend as it
+ *    is, and have xenbus_switch_state() not write to such nodes.
+ */
+static int link_write_state(struct fido_link *link, enum xenbus_state state)
+{
+	const char *dir = link->xbdev->nodename;
+	struct xenbus_transaction xbt;
+	int now, err;
+
+	do {
+		err = xenbus_transaction_start(&xbt);
+		if (err)
+			return err;
+		err = xenbus_scanf(xbt, dir, "state", "%d", &now);
+		if (err != 1 ||
+		    (link->removing && now == XenbusStateInitialising)) {
+			xenbus_transaction_end(xbt, 1);
+			/* gone, or not for us to write */
+			return err == 1 || err == -ENOENT ? 0 : err;
+		}
+		err = now == state ? 0 :
+		      xenbus_printf(xbt, dir, "state", "%d", state);
+		if (err) {
+			xenbus_transaction_end(xbt, 1);
+			return err;
+		}
+		err = xenbus_transaction_end(xbt, 0);
+	} while (err == -EAGAIN);
+	/* xenbus's copy of the node: the next probe has to know what is there */
+	if (!err)
+		link->xbdev->state = state;
+	return err;
+}
+
+/**
+ * fido_link_show_state - show our state to the peer and the toolstack
+ * @link: link
+ * @state: state
+ *
+ * Who waits for it would wait for ever: what cannot be written is tried again
+ * by fido_link_step_nodes().
+ *
+ * Context: process, sleeps.
+ * Return: 0, also if the node is gone; or an error, which is logged.
+ */
+int fido_link_show_state(struct fido_link *link, enum xenbus_state state)
+{
+	int err = link_write_state(link, state);
+
+	if (err && !link->unshown)
+		dev_err(&link->xbdev->dev, "cannot write state %d: error %d\n",
+			state, err);
+	link->shown = state;
+	link->unshown = err;
+	return err;
+}
+
+/**
+ * fido_link_step_nodes - write what could not be written before
+ * @link: link
+ *
+ * Context: the link's work, which comes again as long as there is something.
+ */
+void fido_link_step_nodes(struct fido_link *link)
+{
+	if (link->unshown)
+		fido_link_show_state(link, link->shown);
+}
+
+/**
+ * fido_link_is_anew - has the toolstack made the link's nodes anew?
+ * @link: link that was added
+ *
+ * Context: process, sleeps.
+ * Return: true if so, and nothing was written to them since.
+ */
+bool fido_link_is_anew(const struct fido_link *link)
+{
+	int now;
+
+	return xenbus_scanf(XBT_NIL, link->xbdev->nodename, "state", "%d",
+			    &now) == 1 && now == XenbusStateInitialising;
+}
+
+/**
+ * fido_link_write_nodes - write what the peer needs to find us
+ * @link: link with an export; as a frontend, with an event channel
+ *
+ * No transaction: the peer looks only after the state has changed.
+ *
+ * Context: process, sleeps.
+ * Return: 0 or an error.
+ */
+int fido_link_write_nodes(struct fido_link *link)
+{
+	const char *dir = link->xbdev->nodename;
+	int err;
+
+	err = xenbus_printf(XBT_NIL, dir, FIDO_XS_VERSION, "%u",
+			    FIDO_PROTO_VERSION);
+	if (!err)
+		err = xenbus_printf(XBT_NIL, dir, FIDO_XS_ROOT_REF, "%u",
+				    fido_export_root_ref(link->export));
+	if (!err)
+		err = xenbus_printf(XBT_NIL, dir, FIDO_XS_FEATURES, "%u", 0);
+	if (!err && link->is_frontend)
+		err = xenbus_printf(XBT_NIL, dir, FIDO_XS_EVTCHN, "%u",
+				    link->port);
+	return err;
+}
