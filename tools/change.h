@@ -33,7 +33,7 @@ void service_set(struct store *store, const struct link *link,
 void service_remove(struct store *store, const struct link *link,
 		    unsigned int id);
 void service_retire(struct store *store, const struct link *link,
-		    unsigned int id);
+		    unsigned int id, bool give_up);
 bool service_retired(struct store *store, const struct link *link,
 		     unsigned int side, unsigned int id);
 void service_bury(struct store *store, const struct link *link,

@@ -100,19 +100,25 @@ static void retire_unless_open(struct store *store, const struct link *link,
 
 	if (why)
 		die("%s", why);
-	service_retire(store, link, service->id);
+	service_retire(store, link, service->id, true);
 }
 
 /* Unless it is no longer what it was. */
 static void retire_if_ours(struct store *store, const struct link *link,
-			   unsigned int id)
+			   const struct mending *m)
 {
+	const struct service *service;
 	unsigned int i;
 
-	for (i = 0; i < link->nr_services; i++)
-		if (link->service[i].id == id &&
-		    service_config_file(&link->service[i]))
-			retire_unless_open(store, link, &link->service[i]);
+	for (i = 0; i < link->nr_services; i++) {
+		service = &link->service[i];
+		if (service->id != m->id || !service_config_file(service))
+			continue;
+		if (m->park && disk_is_kept(service))
+			service_retire(store, link, m->id, false);
+		else
+			retire_unless_open(store, link, service);
+	}
 }
 
 int mend_remove_service(void *mending)
@@ -126,7 +132,7 @@ int mend_remove_service(void *mending)
 	do {
 		store_begin(&store);
 		link_read(&store, m->front, m->back, &link);
-		retire_if_ours(&store, &link, m->id);
+		retire_if_ours(&store, &link, m);
 		if (store_commit(&store))
 			break;
 		link_free(&link);

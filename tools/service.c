@@ -286,7 +286,7 @@ static void retire(struct store *store, const struct request *req,
 
 	if (why)
 		die("%s not removed: %s", req->what, why);
-	service_retire(store, link, service->id);
+	service_retire(store, link, service->id, true);
 }
 
 /*
