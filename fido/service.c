@@ -133,14 +133,14 @@ void fido_error(struct fido_device *fdev, int err, const char *fmt, ...)
 }
 EXPORT_SYMBOL_GPL(fido_error);
 
-/* What was told is over. */
-static void service_clear_error(const struct fido_service *service)
+/* A node that is gone already, with its directory perhaps, is no error. */
+static void service_clear(const struct fido_service *service, const char *name)
 {
 	char path[128];
 
 	service_path(service, path, sizeof(path));
-	if (xenbus_exists(XBT_NIL, path, FIDO_XS_SERVICE_ERROR))
-		xenbus_rm(XBT_NIL, path, FIDO_XS_SERVICE_ERROR);
+	if (xenbus_exists(XBT_NIL, path, name))
+		xenbus_rm(XBT_NIL, path, name);
 }
 
 static void service_report_state(struct fido_service *service)
@@ -220,7 +220,7 @@ static bool service_may_offer(struct fido_service *service)
 		fido_error(service->fdev, -EBUSY,
 			   "the peer still holds what earlier lives of this service sent: waiting until it lets go");
 	else if (!wait && service->waits)
-		service_clear_error(service);
+		service_clear(service, FIDO_XS_SERVICE_ERROR);
 	service->waits = wait;
 	return !wait;
 }
@@ -577,6 +577,8 @@ static void service_remove(struct fido_link *link, unsigned int sid)
 	fido_debugfs_remove_service(service);
 	/* the driver's ->remove() is followed by fido_disable() */
 	fido_device_remove(service->fdev);
+	/* nobody has anything of it now: whoever removes it may wait for that */
+	service_clear(service, FIDO_XS_SERVICE_STATE);
 	link->service[sid] = NULL;
 	put_device(&service->fdev->dev);
 }

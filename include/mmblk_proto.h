@@ -52,6 +52,11 @@
  * storage when MMBLK_F_FUA was set or when a FLUSH that was sent after that
  * completion is complete.
  *
+ * With MMBLK_C_KEPT in the configuration the server promises more: the death of
+ * its domain loses nothing of a completed write that a FLUSH sent to its
+ * successor would not make durable. The client may then keep requests that are
+ * in flight, and send them to that successor, on another link.
+ *
  * Requests and their segments carry no id: the completion says that nothing of
  * them is read any more. A completion that carries data (a READ without error)
  * has an id, which the client releases as soon as it has copied the data;
@@ -241,6 +246,7 @@ struct mmblk_done {
 #define MMBLK_C_FUA		0x04	/* the device knows FUA itself */
 #define MMBLK_C_ROTATIONAL	0x08
 #define MMBLK_C_STABLE_WRITES	0x10	/* data must not change in flight */
+#define MMBLK_C_KEPT		0x20	/* see above */
 
 /**
  * struct mmblk_config - what the device is like, from the server, channel 0

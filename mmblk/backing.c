@@ -40,3 +40,34 @@ int mmblk_backing_open(struct mmblk_backing *backing, const char *name,
 	path_put(&path);
 	return err;
 }
+
+/**
+ * mmblk_backing_keep - the client's disk outlives this VM
+ * @backing: open
+ *
+ * Return: 0, or -EOPNOTSUPP if the contents do not.
+ */
+int mmblk_backing_keep(struct mmblk_backing *backing)
+{
+	int err = backing->ops->keep(backing);
+
+	backing->kept = !err;
+	return err;
+}
+
+/**
+ * mmblk_backing_config - describe it to the client
+ * @backing: open
+ * @config: gets the description
+ *
+ * Where each write is durable, there is nothing to flush for the client.
+ */
+void mmblk_backing_config(const struct mmblk_backing *backing,
+			  struct mmblk_config *config)
+{
+	backing->ops->config(backing, config);
+	if (backing->kept)
+		config->flags |= MMBLK_C_KEPT;
+	if (backing->through)
+		config->flags &= ~(MMBLK_C_WRITE_CACHE | MMBLK_C_FUA);
+}

@@ -20,6 +20,9 @@ struct mmblk_job;
  * @close: undo the opening; nothing is in flight
  * @look: tell what requests are checked against, now
  * @config: describe it to the client
+ * @keep: from now on, nothing that the client knows to be written may be lost
+ *	with this VM; sets @through of the backing. Returns -EOPNOTSUPP if all
+ *	of it is.
  * @submit: give it the request that the job's lane has in work. The data is in
  *	the job's buffer; without one, for a WRITE, in the lane's runs. Called
  *	by the lane's thread, may sleep. Returns 0, and mmblk_job_done() follows
@@ -32,6 +35,7 @@ struct mmblk_backing_ops {
 		     struct mmblk_wire_device *device);
 	void (*config)(const struct mmblk_backing *backing,
 		       struct mmblk_config *config);
+	int (*keep)(struct mmblk_backing *backing);
 	int (*submit)(struct mmblk_job *job);
 };
 
@@ -39,12 +43,17 @@ struct mmblk_backing_ops {
  * struct mmblk_backing - an open block device or file
  * @ops: which of the two
  * @bounce: it is not given foreign pages, data is copied for it
+ * @kept: the client's disk outlives this VM
+ * @through: what is volatile behind may be this VM's memory: each write is made
+ *	durable before it is completed
  * @blkdev: the block device
  * @file: the file
  */
 struct mmblk_backing {
 	const struct mmblk_backing_ops *ops;
 	bool bounce;
+	bool kept;
+	bool through;
 	union {
 		struct mmblk_blkdev blkdev;
 		struct mmblk_file file;
@@ -53,5 +62,8 @@ struct mmblk_backing {
 
 int mmblk_backing_open(struct mmblk_backing *backing, const char *name,
 		       bool write);
+int mmblk_backing_keep(struct mmblk_backing *backing);
+void mmblk_backing_config(const struct mmblk_backing *backing,
+			  struct mmblk_config *config);
 
 #endif /* MMBLK_BACKING_H */

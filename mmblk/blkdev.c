@@ -7,6 +7,7 @@
 #include <linux/blkdev.h>
 #include <linux/device.h>
 #include <linux/mm.h>
+#include <linux/module.h>
 #include <linux/string.h>
 
 #include "backing.h"
@@ -31,26 +32,36 @@ static bool mmblk_is_memory(const struct gendisk *disk)
 	return false;
 }
 
-/*
- * Can the device be given pages of another domain? xen-blkfront, on the bus
- * "xen", grants the pages of its requests to its own backend, and nobody can
- * grant what he does not own. An mmblk disk, on the bus "fido", names the
- * owner. Other devices with a parent are real ones. What is virtual (dm, md,
- * loop) may have anything below.
- */
-static bool mmblk_blkdev_takes_foreign(const struct gendisk *disk)
+/* A disk of ours, which another VM serves */
+static bool mmblk_is_ours(const struct gendisk *disk)
+{
+	return disk->fops->owner == THIS_MODULE;
+}
+
+/* A disk of xen-blkfront, which is another domain's */
+static bool mmblk_is_blkfront(const struct gendisk *disk)
 {
 	struct device *dev = disk_to_dev((struct gendisk *)disk)->parent;
 
-	if (!dev)
-		return mmblk_is_memory(disk);
-	for (; dev; dev = dev->parent) {
-		if (dev->bus && !strcmp(dev->bus->name, "fido"))
-			return true;
+	for (; dev && !mmblk_is_ours(disk); dev = dev->parent)
 		if (dev->bus && !strcmp(dev->bus->name, "xen"))
-			return false;
-	}
-	return true;
+			return true;
+	return false;
+}
+
+/*
+ * Can the device be given pages of another domain? xen-blkfront grants the
+ * pages of its requests to its own backend, and nobody can grant what he does
+ * not own. An mmblk disk names the owner. Other devices with a parent are real
+ * ones. What is virtual (dm, md, loop) may have anything below.
+ */
+static bool mmblk_blkdev_takes_foreign(const struct gendisk *disk)
+{
+	if (mmblk_is_ours(disk))
+		return true;
+	if (!disk_to_dev((struct gendisk *)disk)->parent)
+		return mmblk_is_memory(disk);
+	return !mmblk_is_blkfront(disk);
 }
 
 /**
@@ -106,6 +117,12 @@ static u16 mmblk_blkdev_flags(const struct mmblk_backing *backing)
 	return flags;
 }
 
+/* There is no FUA for them: the client writes zeroes as data instead. */
+static bool mmblk_blkdev_no_zeroes(const struct mmblk_backing *backing)
+{
+	return backing->through && bdev_write_cache(backing->blkdev.dev.bdev);
+}
+
 static void mmblk_blkdev_config(const struct mmblk_backing *backing,
 				struct mmblk_config *config)
 {
@@ -132,6 +149,23 @@ static void mmblk_blkdev_config(const struct mmblk_backing *backing,
 		config->discard_sectors = 0;
 		config->write_zeroes_sectors = 0;
 	}
+	if (mmblk_blkdev_no_zeroes(backing))
+		config->write_zeroes_sectors = 0;
+}
+
+/*
+ * What is volatile of a disk of blkfront is so in another domain: a flush of
+ * this VM's successor reaches it. Of all others it may be this VM's memory:
+ * pages of the file below a loop device, tables of a thin pool.
+ */
+static int mmblk_blkdev_keep(struct mmblk_backing *backing)
+{
+	const struct gendisk *disk = backing->blkdev.dev.bdev->bd_disk;
+
+	if (mmblk_is_memory(disk))
+		return -EOPNOTSUPP;
+	backing->through = !mmblk_is_blkfront(disk);
+	return 0;
 }
 
 /* Bios */
@@ -237,17 +271,22 @@ static int mmblk_blkdev_submit_other(struct mmblk_job *job, blk_opf_t opf)
 
 static int mmblk_blkdev_submit(struct mmblk_job *job)
 {
+	const struct mmblk_backing *backing = &job->lane->server->backing;
 	u8 flags = mmblk_lane_request(job->lane)->flags;
+	bool fua = flags & MMBLK_F_FUA || backing->through;
 
 	switch (job->op) {
 	case MMBLK_OP_READ:
 		return mmblk_blkdev_submit_data(job, REQ_OP_READ);
 	case MMBLK_OP_WRITE:
 		return mmblk_blkdev_submit_data(job, REQ_OP_WRITE | REQ_SYNC |
-				REQ_IDLE | (flags & MMBLK_F_FUA ? REQ_FUA : 0));
+						REQ_IDLE | (fua ? REQ_FUA : 0));
 	case MMBLK_OP_DISCARD:
 		return mmblk_blkdev_submit_other(job, REQ_OP_DISCARD);
 	case MMBLK_OP_WRITE_ZEROES:
+		/* from a client that has not heard yet */
+		if (mmblk_blkdev_no_zeroes(backing))
+			return -EOPNOTSUPP;
 		return mmblk_blkdev_submit_other(job, REQ_OP_WRITE_ZEROES |
 				(flags & MMBLK_F_NOUNMAP ? REQ_NOUNMAP : 0));
 	default:
@@ -262,6 +301,7 @@ static const struct mmblk_backing_ops mmblk_blkdev_ops = {
 	.close = mmblk_blkdev_close,
 	.look = mmblk_blkdev_look,
 	.config = mmblk_blkdev_config,
+	.keep = mmblk_blkdev_keep,
 	.submit = mmblk_blkdev_submit,
 };
 

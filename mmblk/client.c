@@ -7,13 +7,18 @@
  * queues are quiesced: requests wait, and those that were in flight are sent
  * again after the next configuration. They wait for ever, or as long as the
  * administrator has said; then they fail.
+ *
+ * A disk that the toolstack keeps goes on without a service, as if that were
+ * down, and is taken over by the next one, see park.c.
  */
 #include <linux/err.h>
 #include <linux/idr.h>
+#include <linux/printk.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 
 #include "client.h"
+#include "park.h"
 #include "segs.h"
 
 /* Seconds: a day */
@@ -130,10 +135,36 @@ static void mmblk_client_lapse(struct work_struct *work)
 	spin_unlock_bh(&client->lock);
 	if (!lapsed)
 		return;
-	dev_warn(&client->service.fdev->dev,
-		 "%s: the server is away for %u s, requests fail until it is back\n",
-		 client->disk->disk_name, client->timeout);
+	/* there may be no service at the moment */
+	pr_warn("mmblk: %s: the server is away for %u s, requests fail until it is back\n",
+		client->disk->disk_name, client->timeout);
 	mmblk_client_flow(client);
+}
+
+/*
+ * With @lock held. Why a device is not what the disk was made of, NULL if it
+ * can be. One that is there all the time may shrink as it likes.
+ */
+static const char *mmblk_client_refuse(const struct mmblk_client *client,
+				       const struct mmblk_config *config)
+{
+	if (!client->has_config)
+		return NULL;
+	if (client->config.logical_block_size != config->logical_block_size)
+		return "the logical block size changed";
+	if (client->anew && config->sectors < client->config.sectors)
+		return "the device that came back is smaller";
+	return NULL;
+}
+
+static void mmblk_client_accept(struct mmblk_client *client,
+				const struct mmblk_config *config)
+{
+	client->config = *config;
+	client->has_config = true;
+	if (client->anew)
+		client->tell = true;
+	client->anew = false;
 }
 
 /**
@@ -146,28 +177,26 @@ static void mmblk_client_lapse(struct work_struct *work)
 void mmblk_client_configure(struct mmblk_client *client,
 			    const struct mmblk_config *config)
 {
-	bool first, same;
+	const char *why;
+	bool soon;
 
 	spin_lock(&client->lock);
-	first = !client->has_config;
-	same = first ||
-	       client->config.logical_block_size == config->logical_block_size;
-	if (same) {
-		client->config = *config;
-		client->has_config = true;
-	}
+	why = mmblk_client_refuse(client, config);
+	soon = !why && (!client->has_config || client->anew);
+	if (!why)
+		mmblk_client_accept(client, config);
 	spin_unlock(&client->lock);
 
-	if (!same && client->running) {
+	if (why && client->running) {
 		fido_chan_break(client->queue[0]->chan,
 				"mmblk: the logical block size changed");
 		return;
 	}
-	WRITE_ONCE(client->refused, !same);
-	if (same)
+	WRITE_ONCE(client->refused, why);
+	if (!why)
 		mmblk_client_run(client);
 	/* a server that tells news without end is heard once a second */
-	queue_delayed_work(mmblk_wq, &client->work, first ? 0 : HZ);
+	queue_delayed_work(mmblk_wq, &client->work, soon ? 0 : HZ);
 }
 
 /* Service */
@@ -181,7 +210,8 @@ static void mmblk_client_event(struct fido_chan *chan, void *priv)
 
 /*
  * What was in flight before the service went down: the peer has gone down as
- * well, or it would not be up again, and reads no old data any more.
+ * well, or it would not be up again, and reads no old data any more. A peer
+ * that another one has taken the place of has died, or has closed the device.
  */
 static void mmblk_free_bounces(struct mmblk_queue *q)
 {
@@ -318,11 +348,23 @@ static int mmblk_param_timeout(struct mmblk_client *client,
 	return -EINVAL;
 }
 
+/* "no" is for services that are being removed. */
+static void mmblk_param_keep(struct mmblk_client *client,
+			     struct fido_device *fdev)
+{
+	client->keep = fido_param(fdev, "keep");
+	if (!client->keep || (*client->keep && strcmp(client->keep, "no")))
+		return;
+	kfree(client->keep);
+	client->keep = NULL;
+}
+
 static int mmblk_client_params(struct mmblk_client *client,
 			       struct fido_device *fdev)
 {
 	int err;
 
+	mmblk_param_keep(client, fdev);
 	err = mmblk_param_poll(client, fdev);
 	if (err)
 		return err;
@@ -332,8 +374,28 @@ static int mmblk_client_params(struct mmblk_client *client,
 	return mmblk_param_serial(client, fdev);
 }
 
-static struct mmblk_service *mmblk_client_create(struct fido_device *fdev,
-						 unsigned int nr_queues)
+/* Life */
+
+static void mmblk_client_attach(struct mmblk_client *client,
+				struct fido_device *fdev)
+{
+	mutex_lock(&client->attach_lock);
+	client->service.fdev = fdev;
+	mutex_unlock(&client->attach_lock);
+	mmblk_users_begin(&client->users, fdev);
+}
+
+/* When this returns, nobody looks at the service any more. */
+static void mmblk_client_detach(struct mmblk_client *client)
+{
+	mmblk_users_pause(&client->users);
+	mutex_lock(&client->attach_lock);
+	client->service.fdev = NULL;
+	mutex_unlock(&client->attach_lock);
+}
+
+static struct mmblk_client *mmblk_client_alloc(struct fido_device *fdev,
+					       unsigned int nr_queues)
 {
 	struct mmblk_client *client = kzalloc(sizeof(*client), GFP_KERNEL);
 	int err;
@@ -343,16 +405,26 @@ static struct mmblk_service *mmblk_client_create(struct fido_device *fdev,
 	client->service.fdev = fdev;
 	client->service.nr_queues = nr_queues;
 	spin_lock_init(&client->lock);
+	mutex_init(&client->attach_lock);
 	INIT_DELAYED_WORK(&client->work, mmblk_disk_work);
 	INIT_DELAYED_WORK(&client->lapse, mmblk_client_lapse);
-	mmblk_users_init(&client->users, fdev);
-
+	mmblk_users_init(&client->users);
 	err = mmblk_client_params(client, fdev);
-	if (err)
-		goto err_free;
+	if (!err)
+		return client;
+	kfree(client->keep);
+	kfree(client);
+	return ERR_PTR(err);
+}
+
+static int mmblk_client_build(struct mmblk_client *client)
+{
+	unsigned int nr_queues = client->service.nr_queues;
+	int err;
+
 	err = mmblk_queues_alloc(client, nr_queues);
 	if (err)
-		goto err_free;
+		return err;
 	client->index = ida_alloc(&mmblk_index, GFP_KERNEL);
 	if (client->index < 0) {
 		err = client->index;
@@ -361,15 +433,69 @@ static struct mmblk_service *mmblk_client_create(struct fido_device *fdev,
 	err = mmblk_disk_create(client);
 	if (err)
 		goto err_index;
-	return &client->service;
+	return 0;
 
 err_index:
 	ida_free(&mmblk_index, client->index);
 err_queues:
 	mmblk_queues_free(client, nr_queues);
-err_free:
-	kfree(client);
-	return ERR_PTR(err);
+	return err;
+}
+
+/* The disk has been waiting for some time already. */
+static void mmblk_client_set_timeout(struct mmblk_client *client,
+				     unsigned int timeout)
+{
+	if (timeout == client->timeout)
+		return;
+	cancel_delayed_work_sync(&client->lapse);
+	spin_lock_bh(&client->lock);
+	client->timeout = timeout;
+	client->lapse_at = jiffies + timeout * HZ;
+	spin_unlock_bh(&client->lock);
+	if (timeout)
+		mod_delayed_work(mmblk_end_wq, &client->lapse, timeout * HZ);
+}
+
+/* A disk that waits is taken over; it is told of when the server is there. */
+static void mmblk_client_adopt(struct mmblk_client *client,
+			       struct fido_device *fdev, unsigned int timeout)
+{
+	mmblk_client_set_timeout(client, timeout);
+	spin_lock_bh(&client->lock);
+	client->anew = true;
+	spin_unlock_bh(&client->lock);
+	mmblk_client_attach(client, fdev);
+	dev_info(&fdev->dev, "%s goes on here\n", client->disk->disk_name);
+}
+
+static struct mmblk_service *mmblk_client_create(struct fido_device *fdev,
+						 unsigned int nr_queues)
+{
+	struct mmblk_client *client, *kept;
+	int err;
+
+	client = mmblk_client_alloc(fdev, nr_queues);
+	if (IS_ERR(client))
+		return ERR_CAST(client);
+	kept = client->keep ? mmblk_park_claim(client) : client;
+	if (kept != client) {
+		if (!IS_ERR(kept))
+			mmblk_client_adopt(kept, fdev, client->timeout);
+		kfree(client->keep);
+		kfree(client);
+		return IS_ERR(kept) ? ERR_CAST(kept) : &kept->service;
+	}
+	err = mmblk_client_build(client);
+	if (err) {
+		if (client->keep)
+			mmblk_park_forget(client);
+		kfree(client->keep);
+		kfree(client);
+		return ERR_PTR(err);
+	}
+	mmblk_users_begin(&client->users, fdev);
+	return &client->service;
 }
 
 /**
@@ -379,13 +505,18 @@ err_free:
 void mmblk_client_free(struct mmblk_client *client)
 {
 	ida_free(&mmblk_index, client->index);
+	kfree(client->keep);
 	kfree(client);
 }
 
-static void mmblk_client_destroy(struct mmblk_service *service)
+/**
+ * mmblk_client_end - the disk goes
+ * @client: client; gone when this returns, or with its last user
+ *
+ * Its service is going, or has gone before.
+ */
+void mmblk_client_end(struct mmblk_client *client)
 {
-	struct mmblk_client *client = to_mmblk_client(service);
-
 	/*
 	 * From now on queue_rq fails everything, without a look at a channel.
 	 * A server that has not gone down yet may still read the data of
@@ -399,11 +530,49 @@ static void mmblk_client_destroy(struct mmblk_service *service)
 	cancel_delayed_work_sync(&client->lapse);
 	/* add_disk() may be waiting for requests: they have just been failed */
 	cancel_delayed_work_sync(&client->work);
-	mmblk_users_end(&client->users);
+	if (client->service.fdev)
+		mmblk_users_end(&client->users);
 
 	mmblk_disk_remove(client);
-	mmblk_queues_free(client, service->nr_queues);
+	mmblk_queues_free(client, client->service.nr_queues);
 	mmblk_disk_put(client);
+}
+
+/*
+ * Does the disk outlive its service? The server must have promised that nothing
+ * is lost with its VM. Whoever removes the disk, and not merely the link to a
+ * VM that died, says so before.
+ */
+static bool mmblk_client_stays(struct mmblk_client *client)
+{
+	bool promised, stays;
+	char *keep;
+
+	if (!client->keep || !READ_ONCE(client->added))
+		return false;
+	spin_lock_bh(&client->lock);
+	promised = client->config.flags & MMBLK_C_KEPT;
+	spin_unlock_bh(&client->lock);
+	if (!promised)
+		return false;
+	keep = fido_param(client->service.fdev, "keep");
+	stays = !keep || strcmp(keep, "no");
+	kfree(keep);
+	return stays;
+}
+
+static void mmblk_client_destroy(struct mmblk_service *service)
+{
+	struct mmblk_client *client = to_mmblk_client(service);
+
+	if (mmblk_client_stays(client)) {
+		mmblk_client_detach(client);
+		mmblk_park_add(client);
+		return;
+	}
+	if (client->keep)
+		mmblk_park_forget(client);
+	mmblk_client_end(client);
 }
 
 const struct mmblk_role mmblk_client_role = {

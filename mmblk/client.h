@@ -7,6 +7,8 @@
 
 #include <linux/blk-mq.h>
 #include <linux/interrupt.h>
+#include <linux/list.h>
+#include <linux/mutex.h>
 #include <linux/spinlock.h>
 #include <linux/workqueue.h>
 
@@ -84,12 +86,21 @@ struct mmblk_queue {
 
 /**
  * struct mmblk_client - a disk
- * @service: head; not valid any more when @dead
+ * @service: head; not valid any more when @dead. Its @fdev is NULL while the
+ *	disk is parked.
+ * @attach_lock: guards @fdev of @service against those who work for the disk
+ *	and not for the service
  * @set: tags
  * @nr_poll: how many of the queues, the last ones, are polled
  * @disk: the disk; frees this structure with its last user, once it was added
  * @index: number in the name
  * @serial: identity, possibly empty
+ * @keep: what the toolstack knows the disk by, which outlives its service then;
+ *	or NULL
+ * @node: of a disk with @keep, in the list of them; see park.c, which guards
+ *	this and the following two
+ * @parked: it has no service
+ * @abandoned: it is given up as soon as possible
  * @users: who has the disk open
  * @dead: the service has been removed, requests fail. Never reset.
  * @timeout: seconds that requests wait while the service is down; zero: for
@@ -101,10 +112,13 @@ struct mmblk_queue {
  * @lapsed: the service is down for too long, requests fail. Queues are quiesced
  *	if neither this nor @running nor @dead is set.
  * @added: add_disk() succeeded; belongs to @work
- * @lock: guards @config, @has_config, @dead, @running, @lapsed and @lapse_at
+ * @lock: guards @config, @has_config, @anew, @tell, @dead, @running, @lapsed and
+ *	@lapse_at
  * @config: latest from the server, checked
  * @has_config: there is one
- * @refused: the latest one was of another kind of disk
+ * @anew: there is none yet of the service that the disk was taken over by
+ * @tell: the service has not been told of the disk yet
+ * @refused: why the latest one was not taken, or NULL
  * @work: carries the configuration over to the disk, adds it first
  * @failed: add_disk() failed, once is enough; belongs to @work
  * @applied: what @work has carried over
@@ -112,11 +126,16 @@ struct mmblk_queue {
  */
 struct mmblk_client {
 	struct mmblk_service service;
+	struct mutex attach_lock;	/* @fdev of @service */
 	struct blk_mq_tag_set set;
 	unsigned int nr_poll;
 	struct gendisk *disk;
 	int index;
 	char serial[MMBLK_SERIAL_LEN + 1];
+	char *keep;
+	struct list_head node;
+	bool parked;
+	bool abandoned;
 	struct mmblk_users users;
 	unsigned int timeout;
 	struct delayed_work lapse;
@@ -129,7 +148,9 @@ struct mmblk_client {
 	spinlock_t lock;	/* @config and what else stands above */
 	struct mmblk_config config;
 	bool has_config;
-	bool refused;
+	bool anew;
+	bool tell;
+	const char *refused;
 	struct delayed_work work;
 	struct mmblk_config applied;
 	struct mmblk_queue **queue;
@@ -143,6 +164,7 @@ struct mmblk_client {
 /* client.c */
 void mmblk_client_configure(struct mmblk_client *client,
 			    const struct mmblk_config *config);
+void mmblk_client_end(struct mmblk_client *client);
 void mmblk_client_free(struct mmblk_client *client);
 
 /* disk.c */

@@ -4,12 +4,14 @@
  */
 #include <linux/blkdev.h>
 #include <linux/device.h>
+#include <linux/kstrtox.h>
 #include <linux/sched/mm.h>
 #include <linux/string.h>
 #include <linux/sysfs.h>
 
 #include "client.h"
 #include "compat_block.h"
+#include "park.h"
 
 /* Attributes of the disk, for udev's names by serial number */
 
@@ -31,8 +33,60 @@ static const struct attribute_group mmblk_disk_group = {
 	.attrs = mmblk_disk_attrs,
 };
 
+/* Of a disk that outlives its service, in a directory of their own */
+
+static ssize_t keep_show(struct device *dev, struct device_attribute *attr,
+			 char *buf)
+{
+	struct mmblk_client *client = dev_to_disk(dev)->private_data;
+
+	return sysfs_emit(buf, "%s\n", client->keep);
+}
+static DEVICE_ATTR_RO(keep);
+
+static ssize_t parked_show(struct device *dev, struct device_attribute *attr,
+			   char *buf)
+{
+	struct mmblk_client *client = dev_to_disk(dev)->private_data;
+
+	return sysfs_emit(buf, "%d\n", READ_ONCE(client->parked));
+}
+static DEVICE_ATTR_RO(parked);
+
+static ssize_t abandon_store(struct device *dev, struct device_attribute *attr,
+			     const char *buf, size_t count)
+{
+	struct mmblk_client *client = dev_to_disk(dev)->private_data;
+	bool yes;
+	int err;
+
+	err = kstrtobool(buf, &yes);
+	if (!err && yes)
+		err = mmblk_park_abandon(client);
+	return err ? err : count;
+}
+static DEVICE_ATTR_WO(abandon);
+
+static struct attribute *mmblk_kept_attrs[] = {
+	&dev_attr_keep.attr,
+	&dev_attr_parked.attr,
+	&dev_attr_abandon.attr,
+	NULL,
+};
+
+static const struct attribute_group mmblk_kept_group = {
+	.name = "mmblk",
+	.attrs = mmblk_kept_attrs,
+};
+
 static const struct attribute_group *mmblk_disk_groups[] = {
 	&mmblk_disk_group,
+	NULL,
+};
+
+static const struct attribute_group *mmblk_kept_groups[] = {
+	&mmblk_disk_group,
+	&mmblk_kept_group,
 	NULL,
 };
 
@@ -224,6 +278,46 @@ static bool mmblk_limits_differ(const struct mmblk_config *a,
 	return memcmp(&x, b, sizeof(x));
 }
 
+/*
+ * What the service is told; a disk that is parked has none. The service does
+ * not go while it is locked.
+ */
+static struct fido_device *mmblk_service_lock(struct mmblk_client *client)
+{
+	mutex_lock(&client->attach_lock);
+	return client->service.fdev;
+}
+
+static void mmblk_service_unlock(struct mmblk_client *client)
+{
+	mutex_unlock(&client->attach_lock);
+}
+
+static void mmblk_disk_error(struct mmblk_client *client, int err,
+			     const char *why)
+{
+	struct fido_device *fdev = mmblk_service_lock(client);
+
+	if (fdev)
+		fido_error(fdev, err, "%s: %s", client->disk->disk_name, why);
+	mmblk_service_unlock(client);
+}
+
+static void mmblk_disk_report(struct mmblk_client *client)
+{
+	bool promised = client->applied.flags & MMBLK_C_KEPT;
+	struct fido_device *fdev = mmblk_service_lock(client);
+
+	if (fdev) {
+		fido_report(fdev, "disk", "%s", client->disk->disk_name);
+		fido_report(fdev, "sectors", "%llu", client->applied.sectors);
+	}
+	mmblk_service_unlock(client);
+	if (client->keep && !promised)
+		mmblk_disk_error(client, -EOPNOTSUPP,
+				 "it is not kept, the server's mmblk cannot do so");
+}
+
 static int mmblk_disk_apply(struct mmblk_client *client,
 			    const struct mmblk_config *c)
 {
@@ -233,8 +327,8 @@ static int mmblk_disk_apply(struct mmblk_client *client,
 	if (mmblk_limits_differ(&client->applied, c))
 		err = mmblk_disk_limits(client, c);
 	if (err) {
-		fido_error(client->service.fdev, err,
-			   "the server's limits cannot be used");
+		mmblk_disk_error(client, err,
+				 "the server's limits cannot be used");
 		return err;
 	}
 	if (get_disk_ro(client->disk) != read_only)
@@ -244,46 +338,58 @@ static int mmblk_disk_apply(struct mmblk_client *client,
 	return 0;
 }
 
+/* A disk that outlives its service has no place below that. */
+static int mmblk_disk_register(struct mmblk_client *client)
+{
+	if (client->keep)
+		return device_add_disk(NULL, client->disk, mmblk_kept_groups);
+	return device_add_disk(&client->service.fdev->dev, client->disk,
+			       mmblk_disk_groups);
+}
+
 static void mmblk_disk_add(struct mmblk_client *client)
 {
-	struct fido_device *fdev = client->service.fdev;
 	int err;
 
-	err = device_add_disk(&fdev->dev, client->disk, mmblk_disk_groups);
+	err = mmblk_disk_register(client);
 	if (err) {
 		client->failed = true;
-		fido_error(fdev, err, "cannot add disk %s",
-			   client->disk->disk_name);
+		mmblk_disk_error(client, err, "cannot be added");
 		return;
 	}
-	client->added = true;
+	WRITE_ONCE(client->added, true);
+}
+
+static bool mmblk_disk_take_config(struct mmblk_client *client,
+				   struct mmblk_config *c)
+{
+	bool tell;
+
+	spin_lock_bh(&client->lock);
+	*c = client->config;
+	tell = client->tell;
+	client->tell = false;
+	spin_unlock_bh(&client->lock);
+	return tell || !client->added || client->applied.sectors != c->sectors;
 }
 
 static void mmblk_disk_update(struct mmblk_client *client)
 {
-	struct fido_device *fdev = client->service.fdev;
+	const char *refused = READ_ONCE(client->refused);
 	struct mmblk_config c;
-	bool resized;
+	bool tell;
 
-	if (READ_ONCE(client->refused)) {
-		fido_error(fdev, -EINVAL,
-			   "the logical block size changed, %s waits",
-			   client->disk->disk_name);
+	if (refused) {
+		mmblk_disk_error(client, -EINVAL, refused);
 		return;
 	}
-	spin_lock_bh(&client->lock);
-	c = client->config;
-	spin_unlock_bh(&client->lock);
-
-	resized = !client->added || client->applied.sectors != c.sectors;
+	tell = mmblk_disk_take_config(client, &c);
 	if (mmblk_disk_apply(client, &c))
 		return;
 	if (!client->added && !client->failed)
 		mmblk_disk_add(client);
-	if (resized && client->added) {
-		fido_report(fdev, "disk", "%s", client->disk->disk_name);
-		fido_report(fdev, "sectors", "%llu", c.sectors);
-	}
+	if (tell && client->added)
+		mmblk_disk_report(client);
 }
 
 /**

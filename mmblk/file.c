@@ -74,6 +74,11 @@ static struct mmblk_file *mmblk_file_of(const struct mmblk_job *job)
 	return &job->lane->server->backing.file;
 }
 
+static bool mmblk_file_through(const struct mmblk_job *job)
+{
+	return job->lane->server->backing.through;
+}
+
 static bool mmblk_file_has_data(const struct mmblk_job *job)
 {
 	return job->op == MMBLK_OP_READ || job->op == MMBLK_OP_WRITE;
@@ -218,10 +223,17 @@ static int mmblk_file_write_zeroes(struct mmblk_file_io *io)
 	return err ? err : mmblk_file_allocate(io, 0);
 }
 
+static int mmblk_file_flush(const struct mmblk_file_io *io)
+{
+	return vfs_fsync(mmblk_file_of(io->job)->file, 1);
+}
+
 /* The workqueue */
 
 static int mmblk_file_wait_for(struct mmblk_file_io *io)
 {
+	int err;
+
 	switch (io->job->op) {
 	case MMBLK_OP_READ:
 	case MMBLK_OP_WRITE:
@@ -229,9 +241,12 @@ static int mmblk_file_wait_for(struct mmblk_file_io *io)
 	case MMBLK_OP_DISCARD:
 		return mmblk_file_punch(io);
 	case MMBLK_OP_WRITE_ZEROES:
-		return mmblk_file_write_zeroes(io);
+		err = mmblk_file_write_zeroes(io);
+		if (!err && mmblk_file_through(io->job))
+			err = mmblk_file_flush(io);
+		return err;
 	default:
-		return vfs_fsync(mmblk_file_of(io->job)->file, 1);
+		return mmblk_file_flush(io);
 	}
 }
 
@@ -378,6 +393,8 @@ static struct mmblk_file_io *mmblk_file_io_alloc(struct mmblk_job *job)
 	io->job = job;
 	io->pos = r->sector * MMBLK_SECTOR_SIZE;
 	io->flags = r->flags;
+	if (mmblk_file_through(job) && job->op == MMBLK_OP_WRITE)
+		io->flags |= MMBLK_F_FUA;
 	io->nr_vecs = nr;
 	return io;
 }
@@ -456,6 +473,20 @@ static void mmblk_file_config(const struct mmblk_backing *backing,
 		config->write_zeroes_sectors = MMBLK_FILE_MAX_SECTORS;
 }
 
+/*
+ * All that a file is may be in this VM's memory until it is flushed: of one
+ * that is written past the page cache, where its blocks are.
+ */
+static int mmblk_file_keep(struct mmblk_backing *backing)
+{
+	unsigned long magic = file_inode(backing->file.file)->i_sb->s_magic;
+
+	if (magic == TMPFS_MAGIC || magic == RAMFS_MAGIC)
+		return -EOPNOTSUPP;
+	backing->through = true;
+	return 0;
+}
+
 /* Opening and closing */
 
 /*
@@ -491,6 +522,7 @@ static const struct mmblk_backing_ops mmblk_file_ops = {
 	.close = mmblk_file_close,
 	.look = mmblk_file_look,
 	.config = mmblk_file_config,
+	.keep = mmblk_file_keep,
 	.submit = mmblk_file_submit,
 };
 

@@ -12,6 +12,7 @@
 
 #include "attrs.h"
 #include "mmblk.h"
+#include "park.h"
 
 /* The layout is the protocol: it must not change by accident. */
 static void __maybe_unused mmblk_check_layout(void)
@@ -241,6 +242,7 @@ module_init(mmblk_init);
 static void __exit mmblk_exit(void)
 {
 	fido_driver_unregister(&mmblk_driver);
+	mmblk_park_end();
 	destroy_workqueue(mmblk_end_wq);
 	destroy_workqueue(mmblk_wq);
 }

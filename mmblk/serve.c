@@ -250,6 +250,18 @@ static void mmblk_give_up(struct mmblk_lane *lane)
 	spin_unlock_irq(&lane->tx_lock);
 }
 
+static u8 mmblk_refusal(int err)
+{
+	switch (err) {
+	case -EINVAL:
+		return MMBLK_INVAL;
+	case -EOPNOTSUPP:
+		return MMBLK_NOTSUPP;
+	default:
+		return MMBLK_IOERR;
+	}
+}
+
 static void mmblk_refuse(struct mmblk_lane *lane, struct mmblk_job *job,
 			 u8 code)
 {
@@ -285,8 +297,7 @@ static bool mmblk_serve_one(struct mmblk_lane *lane)
 	lane->pending = NULL;
 	mmblk_sizes_add(&lane->sizes, data ? bytes : 0);
 	if (err)
-		mmblk_refuse(lane, job, err == -EINVAL ? MMBLK_INVAL :
-							 MMBLK_IOERR);
+		mmblk_refuse(lane, job, mmblk_refusal(err));
 	else if (data)
 		mmblk_limit_charge(&lane->server->limit, bytes);
 	return true;
@@ -368,7 +379,7 @@ static void mmblk_look_at_device(struct mmblk_lane *lane)
 
 	if (lane->index)
 		return;
-	server->backing.ops->config(&server->backing, &config);
+	mmblk_backing_config(&server->backing, &config);
 	if (!memcmp(&config, &server->config, sizeof(config)))
 		return;
 	spin_lock_irq(&lane->tx_lock);
@@ -561,8 +572,7 @@ int mmblk_lane_start(struct mmblk_lane *lane)
 	/* The first message of lane 0 */
 	lane->config_due = !lane->index;
 	if (!lane->index)
-		server->backing.ops->config(&server->backing,
-					    &server->config);
+		mmblk_backing_config(&server->backing, &server->config);
 	wake_up_process(thread);
 	return 0;
 }

@@ -100,6 +100,25 @@ static const char *mmblk_open_error(int err)
 	}
 }
 
+/* Does the client's disk outlive this VM? Then its data has to. */
+static int mmblk_param_keep(struct mmblk_server *server,
+			    struct fido_device *fdev, const char *path)
+{
+	char *keep = fido_param(fdev, "keep");
+	int err = 0;
+
+	if (keep)
+		err = mmblk_backing_keep(&server->backing);
+	kfree(keep);
+	if (err) {
+		fido_error(fdev, err,
+			   "cannot keep %s: its contents go with this VM",
+			   path);
+		server->backing.ops->close(&server->backing);
+	}
+	return err;
+}
+
 static int mmblk_open_device(struct mmblk_server *server,
 			     struct fido_device *fdev)
 {
@@ -111,9 +130,12 @@ static int mmblk_open_device(struct mmblk_server *server,
 		return -ENOENT;
 	}
 	err = mmblk_backing_open(&server->backing, path, server->write);
-	if (err) {
+	if (err)
 		fido_error(fdev, err, "cannot serve %s: %s", path,
 			   mmblk_open_error(err));
+	else
+		err = mmblk_param_keep(server, fdev, path);
+	if (err) {
 		kfree(path);
 		return err;
 	}

@@ -36,17 +36,32 @@ static void users_work(struct work_struct *work)
 }
 
 /**
- * mmblk_users_init - nobody has it open
+ * mmblk_users_init - nobody has it open, and nobody would be told
  * @users: zeroed
- * @fdev: service of the disk
  */
-void mmblk_users_init(struct mmblk_users *users, struct fido_device *fdev)
+void mmblk_users_init(struct mmblk_users *users)
 {
 	spin_lock_init(&users->lock);
+	users->silent = true;
+	INIT_DELAYED_WORK(&users->work, users_work);
+}
+
+/**
+ * mmblk_users_begin - there is a service: tell
+ * @users: silent
+ * @fdev: service of the disk
+ */
+void mmblk_users_begin(struct mmblk_users *users, struct fido_device *fdev)
+{
+	spin_lock(&users->lock);
 	users->fdev = fdev;
 	users->told = NOT_TOLD;
 	users->next = jiffies;
-	INIT_DELAYED_WORK(&users->work, users_work);
+	users->silent = false;
+	/* a disk that was kept may be open all the time */
+	if (users->nr)
+		queue_delayed_work(mmblk_wq, &users->work, 0);
+	spin_unlock(&users->lock);
 }
 
 /**
@@ -66,23 +81,32 @@ void mmblk_users_changed(struct gendisk *disk, int change)
 	WRITE_ONCE(users->nr, users->nr + change);
 	if (time_before(jiffies, users->next))
 		delay = users->next - jiffies;
-	if (!users->ended)
+	if (!users->silent)
 		queue_delayed_work(mmblk_wq, &users->work, delay);
 	spin_unlock(&users->lock);
 }
 
 /**
- * mmblk_users_end - the service goes: tell nothing any more
+ * mmblk_users_pause - the service goes, the disk stays: tell nothing for now
+ * @users: users of a disk
+ */
+void mmblk_users_pause(struct mmblk_users *users)
+{
+	spin_lock(&users->lock);
+	users->silent = true;
+	spin_unlock(&users->lock);
+	cancel_delayed_work_sync(&users->work);
+}
+
+/**
+ * mmblk_users_end - the service goes, and the disk with it
  * @users: users of a disk, who may stay longer
  *
  * Whoever still has the disk open has lost it.
  */
 void mmblk_users_end(struct mmblk_users *users)
 {
-	spin_lock(&users->lock);
-	users->ended = true;
-	spin_unlock(&users->lock);
-	cancel_delayed_work_sync(&users->work);
+	mmblk_users_pause(users);
 	/* if it is not the toolstack that has removed the service */
 	if (users->told != NOT_TOLD && users->told)
 		fido_report(users->fdev, "users", "0");

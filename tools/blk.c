@@ -44,6 +44,37 @@ static const char *node_or(const struct service *service, unsigned int side,
 	return value ? value : otherwise;
 }
 
+/*
+ * What the client of a disk that is kept knows it by: it must be the same for
+ * each life of the server, and nobody else's. To be freed.
+ */
+static char *keep_name(const struct domain *server, const char *device)
+{
+	return xasprintf("%s:%s", server->name, device);
+}
+
+/* Does it outlive its server? */
+bool disk_is_kept(const struct service *service)
+{
+	unsigned int client;
+
+	return client_side(service, &client) &&
+		service_node(service, client, "keep");
+}
+
+/* The nodes of a server that is gone are, too: the client's may tell. */
+static const char *device_of(const struct service *service,
+			     unsigned int client)
+{
+	const char *device = service_node(service, !client, "device");
+	const char *keep;
+
+	if (device)
+		return device;
+	keep = strstr(node_or(service, client, "keep", ""), ":/");
+	return keep ? keep + 1 : "";
+}
+
 bool blk_is(const struct link *link, const struct service *service,
 	    const char *client, const char *server, const char *device)
 {
@@ -52,7 +83,7 @@ bool blk_is(const struct link *link, const struct service *service,
 	return client_side(service, &side) &&
 		domain_is_called(&link->end[side].domain, client) &&
 		domain_is_called(&link->end[!side].domain, server) &&
-		!strcmp(node_or(service, !side, "device", ""), device);
+		!strcmp(device_of(service, side), device);
 }
 
 /* Who is gone has no use for it. To be freed; NULL if nobody has it open. */
@@ -117,6 +148,40 @@ static void check_sharing(const struct request *req, const struct link *link,
 	    link->end[client].domain.domid);
 }
 
+/* There is one disk of a name in a client, which its old link still has. */
+static void check_kept(const struct link *link, const struct service *service,
+		       const struct domain *client, const char *keep)
+{
+	unsigned int side;
+
+	if (client_side(service, &side) &&
+	    link->end[side].domain.domid == client->domid &&
+	    !strcmp(node_or(service, side, "keep", ""), keep))
+		die("%s has %s by a link that is stale: \"fidoctl link remove --stale\" first",
+		    client->name, keep);
+}
+
+/* Without a name it is not known any more when the VM comes back. */
+static void check_keep(const struct request *req,
+		       const struct topology *topology,
+		       const struct link *link, unsigned int client)
+{
+	const struct domain *server = &link->end[!client].domain;
+	char *keep = keep_name(server, req->device);
+	unsigned int i, j;
+
+	if (!domain_has_name(server))
+		die("VM %u has no name: --keep needs one", server->domid);
+	for (i = 0; i < topology->nr_links; i++) {
+		const struct link *other = &topology->link[i];
+
+		for (j = 0; link_stale(other) && j < other->nr_services; j++)
+			check_kept(other, &other->service[j],
+				   &link->end[client].domain, keep);
+	}
+	free(keep);
+}
+
 static void check_disk(const struct request *req,
 		       const struct topology *topology,
 		       const struct link *link, unsigned int client)
@@ -125,6 +190,8 @@ static void check_disk(const struct request *req,
 	unsigned int i, j;
 
 	check_device(req->device, server);
+	if (req->opt->given & OPT_KEEP)
+		check_keep(req, topology, link, client);
 	if (req->opt->given & OPT_SHARED)
 		return;
 	for (i = 0; i < topology->nr_links; i++) {
@@ -158,6 +225,17 @@ static void write_queues(struct store *store, const struct options *opt,
 		    queues + opt->poll_queues);
 }
 
+static void write_keep(struct store *store, const struct link *link,
+		       const char *device, unsigned int client,
+		       unsigned int id)
+{
+	char *keep = keep_name(&link->end[!client].domain, device);
+
+	service_set(store, link, client, id, "keep", "%s", keep);
+	service_set(store, link, !client, id, "keep", "yes");
+	free(keep);
+}
+
 static void write_disk(struct store *store, const struct request *req,
 		       const struct link *link, unsigned int client,
 		       unsigned int id)
@@ -175,6 +253,8 @@ static void write_disk(struct store *store, const struct request *req,
 	if (opt->given & OPT_TIMEOUT)
 		service_set(store, link, client, id, "timeout", "%u",
 			    opt->timeout);
+	if (opt->given & OPT_KEEP)
+		write_keep(store, link, req->device, client, id);
 	write_queues(store, opt, link, client, id);
 	if (opt->given & OPT_DEPTH)
 		service_set(store, link, !client, id, "depth", "%u",
@@ -205,6 +285,7 @@ static void print_json(const struct link *link, const struct service *service)
 	json_string("device", service_node(service, !side, "device"));
 	json_bool("read_only",
 		  !strcmp(node_or(service, !side, "mode", "r"), "r"));
+	json_bool("keep", disk_is_kept(service));
 	json_service_end();
 }
 
@@ -275,12 +356,13 @@ static void list_row(struct table *table, const struct link *link,
 		     const struct service *service, unsigned int client)
 {
 	char *problem = service_problem(link, service);
+	const char *device = device_of(service, client);
 
 	table_add(table, "%s (%u)", link->end[client].domain.name,
 		  link->end[client].domain.domid);
 	table_add(table, "%s (%u)", link->end[!client].domain.name,
 		  link->end[!client].domain.domid);
-	table_add(table, "%s", node_or(service, !client, "device", "-"));
+	table_add(table, "%s", *device ? device : "-");
 	table_add(table, "%s", node_or(service, !client, "mode", "-"));
 	table_add(table, "%s", node_or(service, client, "serial", "-"));
 	table_add(table, "%s", service_state(link, service));

@@ -288,3 +288,66 @@ void service_remove(struct store *store, const struct link *link,
 		free(dir);
 	}
 }
+
+static bool service_has(struct store *store, const struct link *link,
+			unsigned int side, unsigned int id, const char *name)
+{
+	char *dir = service_dir(link, side, id);
+	char *value = store_read(store, "%s/%s", dir, name);
+	bool there = value;
+
+	free(value);
+	free(dir);
+	return there;
+}
+
+static void retire_half(struct store *store, const struct link *link,
+			unsigned int side, unsigned int id, bool give_up)
+{
+	char *dir = service_dir(link, side, id);
+	char *path = xasprintf("%s/" FIDO_XS_SERVICE_TYPE, dir);
+
+	store_remove(store, path);
+	if (give_up && service_has(store, link, side, id, "keep"))
+		store_write(store, dir, "keep", "no");
+	free(path);
+	free(dir);
+}
+
+/*
+ * The first of two steps: it is no service any more. The drivers take "state"
+ * away when they have let go of it, which a directory without it cannot tell.
+ * With @give_up that includes a disk that would be kept else.
+ */
+void service_retire(struct store *store, const struct link *link,
+		    unsigned int id, bool give_up)
+{
+	unsigned int side;
+
+	for (side = 0; side < NR_SIDES; side++)
+		retire_half(store, link, side, id, give_up);
+}
+
+/*
+ * Has this side's driver let go of it? One that never had it has. With a type
+ * it is another service.
+ */
+bool service_retired(struct store *store, const struct link *link,
+		     unsigned int side, unsigned int id)
+{
+	return !link->end[side].domain.running ||
+		service_has(store, link, side, id, FIDO_XS_SERVICE_TYPE) ||
+		!service_has(store, link, side, id, FIDO_XS_SERVICE_STATE);
+}
+
+/* The second step, unless somebody has made another service of it meanwhile. */
+void service_bury(struct store *store, const struct link *link,
+		  unsigned int id)
+{
+	unsigned int side;
+
+	for (side = 0; side < NR_SIDES; side++)
+		if (service_has(store, link, side, id, FIDO_XS_SERVICE_TYPE))
+			return;
+	service_remove(store, link, id);
+}

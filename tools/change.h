@@ -32,5 +32,11 @@ void service_set(struct store *store, const struct link *link,
 		 const char *fmt, ...) __printf(6, 7);
 void service_remove(struct store *store, const struct link *link,
 		    unsigned int id);
+void service_retire(struct store *store, const struct link *link,
+		    unsigned int id, bool give_up);
+bool service_retired(struct store *store, const struct link *link,
+		     unsigned int side, unsigned int id);
+void service_bury(struct store *store, const struct link *link,
+		  unsigned int id);
 
 #endif /* FIDOCTL_CHANGE_H */

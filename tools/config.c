@@ -157,6 +157,11 @@ static char *take_shared(struct wish *wish, const char *value)
 	return take_flag(wish, OPT_SHARED, value);
 }
 
+static char *take_keep(struct wish *wish, const char *value)
+{
+	return take_flag(wish, OPT_KEEP, value);
+}
+
 static char *take_serial(struct wish *wish, const char *value)
 {
 	char *fault = value_serial(value);
@@ -187,6 +192,7 @@ static const struct key keys[] = {
 	{ "timeout", IN_BLK, false, take_timeout },
 	{ "read-only", IN_BLK, false, take_read_only },
 	{ "shared", IN_BLK, false, take_shared },
+	{ "keep", IN_BLK, false, take_keep },
 	{ "serial", IN_BLK, false, take_serial },
 };
 

@@ -8,6 +8,7 @@
 #include "json.h"
 #include "list.h"
 #include "options.h"
+#include "retire.h"
 #include "show.h"
 #include "util.h"
 #include "wait.h"
@@ -225,6 +226,51 @@ static void check_unused(struct store *store, const struct options *opt,
 		    why);
 }
 
+static bool retire_kept(struct store *store, const struct link *link,
+			bool force, bool *ids)
+{
+	const struct service *service;
+	bool any = false;
+	unsigned int i;
+	char *why;
+
+	for (i = 0; i < link->nr_services; i++) {
+		service = &link->service[i];
+		ids[service->id] = false;
+		why = disk_in_use(link, service);
+		if (disk_is_kept(service) && (force || !why)) {
+			service_retire(store, link, service->id, true);
+			ids[service->id] = true;
+			any = true;
+		}
+		free(why);
+	}
+	return any;
+}
+
+/*
+ * Disks that are kept would outlive the link. Who removes that by name means
+ * them, too, but for one that is open, and whose server is gone: it has
+ * requests that may wait for the server to return.
+ */
+static void give_up_kept(struct store *store, const struct options *opt,
+			 struct link *link)
+{
+	bool ids[FIDO_MAX_SERVICES] = { false };
+	bool any;
+
+	do {
+		struct link now;
+
+		store_begin(store);
+		read_again(store, link, &now);
+		any = retire_kept(store, &now, opt->given & OPT_FORCE, ids);
+		link_free(&now);
+	} while (!store_commit(store));
+	if (any)
+		retire_finish(store, link, ids, UNUSED_SECONDS, "link");
+}
+
 static int remove_stale(struct store *store)
 {
 	struct topology topology;
@@ -257,10 +303,11 @@ int cmd_link_remove(const struct options *opt)
 	topology_read(&store, &topology);
 	link = link_must_find(&store, &topology, opt->arg[0], opt->arg[1],
 			      &side);
-	if (!(opt->given & OPT_FORCE)) {
+	if (!(opt->given & OPT_FORCE))
 		check_unused(&store, opt, link);
+	give_up_kept(&store, opt, link);
+	if (!(opt->given & OPT_FORCE))
 		close_in_order(&store, opt, link);
-	}
 	erase_and_tell(&store, link);
 	topology_free(&topology);
 	store_close(&store);

@@ -5,10 +5,14 @@
 #include "change.h"
 #include "mend.h"
 #include "options.h"
+#include "retire.h"
 #include "util.h"
 
 /* How long two live VMs may take to let go of each other. */
 #define CLOSE_SECONDS 10
+
+/* How long they may take to let go of a service. */
+#define RETIRE_SECONDS 5
 
 /* The same as the command line does, without waiting for drivers. */
 int mend_add(void *mending)
@@ -89,34 +93,53 @@ int mend_stale_link(void *mending)
 	return 0;
 }
 
-static void remove_unless_open(struct store *store, const struct link *link,
+static void retire_unless_open(struct store *store, const struct link *link,
 			       const struct service *service)
 {
 	char *why = disk_in_use(link, service);
 
 	if (why)
 		die("%s", why);
-	service_remove(store, link, service->id);
+	service_retire(store, link, service->id, true);
+}
+
+/* Unless it is no longer what it was. */
+static void retire_if_ours(struct store *store, const struct link *link,
+			   const struct mending *m)
+{
+	const struct service *service;
+	unsigned int i;
+
+	for (i = 0; i < link->nr_services; i++) {
+		service = &link->service[i];
+		if (service->id != m->id || !service_config_file(service))
+			continue;
+		if (m->park && disk_is_kept(service))
+			service_retire(store, link, m->id, false);
+		else
+			retire_unless_open(store, link, service);
+	}
 }
 
 int mend_remove_service(void *mending)
 {
 	const struct mending *m = mending;
+	bool ids[FIDO_MAX_SERVICES] = { false };
 	struct store store;
 	struct link link;
-	unsigned int i;
 
 	store_open(&store);
 	do {
 		store_begin(&store);
 		link_read(&store, m->front, m->back, &link);
-		for (i = 0; i < link.nr_services; i++)
-			if (link.service[i].id == m->id &&
-			    service_config_file(&link.service[i]))
-				remove_unless_open(&store, &link,
-						   &link.service[i]);
+		retire_if_ours(&store, &link, m);
+		if (store_commit(&store))
+			break;
 		link_free(&link);
-	} while (!store_commit(&store));
+	} while (true);
+	ids[m->id] = true;
+	retire_finish(&store, &link, ids, RETIRE_SECONDS, "service");
+	link_free(&link);
 	store_close(&store);
 	return 0;
 }

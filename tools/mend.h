@@ -17,6 +17,7 @@
  * @front: domid of the link's frontend
  * @back: domid of its backend
  * @id: of the service to remove
+ * @park: a disk that is kept stays with its client, for the next service
  */
 struct mending {
 	const struct wish *wish;
@@ -24,6 +25,7 @@ struct mending {
 	unsigned int front;
 	unsigned int back;
 	unsigned int id;
+	bool park;
 };
 
 int mend_add(void *mending);

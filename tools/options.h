@@ -28,6 +28,7 @@ enum {
 	OPT_DEPTH = 1 << 17,
 	OPT_BANDWIDTH = 1 << 18,
 	OPT_TIMEOUT = 1 << 19,
+	OPT_KEEP = 1 << 20,
 };
 
 /**

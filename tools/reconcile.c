@@ -171,13 +171,17 @@ static void make(struct supervisor *sup, const struct config_file *file,
 	reread(sup);
 }
 
-/* It is added again later on, when both drivers have seen that it went. */
+/*
+ * It is added again later on, when both drivers have seen that it went. With
+ * @park as the same disk.
+ */
 static void unmake(struct supervisor *sup, const struct config_file *file,
-		   struct wish *wish, const struct look *look)
+		   struct wish *wish, const struct look *look, bool park)
 {
 	struct mending m = mending_of(file, wish, look);
 	char *why;
 
+	m.park = park;
 	if (sup->dry_run) {
 		say(wish, LOG_INFO, "would be made anew");
 		return;
@@ -237,7 +241,7 @@ static void mend_service(struct supervisor *sup,
 	if (!lasts(sup, wish, delay_of(wish)))
 		return;
 	postpone(sup, wish);
-	unmake(sup, file, wish, look);
+	unmake(sup, file, wish, look, true);
 }
 
 /* What somebody has open is left to him. Its driver tells when he is done. */
@@ -268,7 +272,7 @@ static void bring_up_to_date(struct supervisor *sup,
 		return;
 	if (!sup->dry_run)
 		say(wish, LOG_INFO, "made anew, for other parameters");
-	unmake(sup, file, wish, look);
+	unmake(sup, file, wish, look, false);
 }
 
 /* It is there. Errors of one in use are for its drivers to overcome. */

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "change.h"
+#include "retire.h"
 #include "service.h"
 #include "show.h"
 #include "util.h"
@@ -10,6 +11,9 @@
 
 /* How long a live pair of drivers may take to come up or to complain. */
 #define ANSWER_SECONDS 5
+
+/* How long it may take to let go of a device: what it has must be written. */
+#define RETIRE_SECONDS 10
 
 /**
  * struct addition - a service whose nodes have just been written
@@ -275,13 +279,47 @@ static void wait_until_free(struct store *store, const struct request *req)
 	topology_free(&topology);
 }
 
+static void retire(struct store *store, const struct request *req,
+		   const struct link *link, const struct service *service)
+{
+	char *why = in_use(req, link, service);
+
+	if (why)
+		die("%s not removed: %s", req->what, why);
+	service_retire(store, link, service->id, true);
+}
+
+/*
+ * Whoever adds it again at once shall find it free. By force it is removed all
+ * the same: then it is for the admin to know who hangs.
+ */
+static void see_out(struct store *store, const struct request *req,
+		    struct link *link, unsigned int id)
+{
+	bool ids[FIDO_MAX_SERVICES] = { false };
+	unsigned int seconds = RETIRE_SECONDS;
+	const struct domain *holder;
+
+	ids[id] = true;
+	if (req->opt->given & OPT_WAIT)
+		seconds = req->opt->wait;
+	holder = retire_finish(store, link, ids, seconds, req->what);
+	if (!holder || !seconds)
+		return;
+	if (!(req->opt->given & OPT_FORCE))
+		die("%s removed, but after %u s %s has not let go of it: see its kernel log",
+		    req->what, seconds, holder->name);
+	note("%s: after %u s %s has not let go of it", req->what, seconds,
+	     holder->name);
+}
+
 int service_cmd_remove(const struct request *req)
 {
 	const struct service *service;
 	struct topology topology;
 	struct store store;
 	struct link *link;
-	char *why;
+	unsigned int id;
 
 	store_open(&store);
 	wait_until_free(&store, req);
@@ -289,13 +327,15 @@ int service_cmd_remove(const struct request *req)
 		store_begin(&store);
 		topology_read(&store, &topology);
 		link = must_find(&store, &topology, req, &service);
-		why = in_use(req, link, service);
-		if (why)
-			die("%s not removed: %s", req->what, why);
-		service_remove(&store, link, service->id);
+		id = service->id;
+		retire(&store, req, link, service);
+		if (store_commit(&store))
+			break;
 		topology_free(&topology);
-	} while (!store_commit(&store));
+	} while (true);
+	see_out(&store, req, link, id);
 	printf("%s removed\n", req->what);
+	topology_free(&topology);
 	store_close(&store);
 	return 0;
 }

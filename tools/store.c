@@ -219,9 +219,10 @@ bool store_domain_running(struct store *store, unsigned int domid)
 	return domid == 0 || xs_is_domain_introduced(store->xs, domid);
 }
 
+/* Also what is watched already. */
 void store_watch(struct store *store, const char *path)
 {
-	if (!xs_watch(store->xs, path, path))
+	if (!xs_watch(store->xs, path, path) && errno != EEXIST)
 		die_store("watching", path);
 }
 

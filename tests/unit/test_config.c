@@ -83,6 +83,21 @@ static void test_blk(void **state)
 	assert_string_equal(wish[1].text, "");
 }
 
+static void test_keep(void **state)
+{
+	struct config_file *file =
+		parse("[blk]\nclient=a\nserver=b\ndevice=/dev/x\n"
+		      "timeout=60\nkeep=yes\n"
+		      "[blk]\nclient=a\nserver=b\ndevice=/dev/y\nkeep = no\n");
+	struct wish *wish = file->wish;
+
+	assert_int_equal(file->nr_faults, 0);
+	assert_int_equal(wish[0].opt.given, OPT_KEEP | OPT_TIMEOUT);
+	assert_string_equal(wish[0].text, "timeout=60 keep=yes");
+	assert_int_equal(wish[1].opt.given, 0);
+	assert_string_equal(wish[1].text, "keep=no");
+}
+
 static void test_empty(void **state)
 {
 	assert_int_equal(parse("")->nr_faults, 0);
@@ -128,6 +143,8 @@ static void test_values(void **state)
 	refused("[blk]\nclient=a\nserver=b\ndevice=sda\n", 4,
 		"absolute path");
 	refused(BLK "read-only = true\n", 5, "read-only: say yes or no");
+	refused(BLK "keep = 1\n", 5, "keep: say yes or no");
+	refused(NET "keep = yes\n", 4, "[net] knows no \"keep\"");
 	refused(BLK "depth = 129\n", 5, "depth: say a number from 1 to 128");
 	refused(BLK "timeout = 0\n", 5, "timeout: say a number from 1");
 	refused(BLK "queues = 15\npoll-queues = 2\n", 1,
@@ -224,6 +241,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_teardown(test_net, teardown),
 		cmocka_unit_test_teardown(test_blk, teardown),
+		cmocka_unit_test_teardown(test_keep, teardown),
 		cmocka_unit_test_teardown(test_empty, teardown),
 		cmocka_unit_test_teardown(test_lines, teardown),
 		cmocka_unit_test_teardown(test_values, teardown),

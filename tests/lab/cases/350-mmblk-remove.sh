@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
-# DESCRIPTION: a disk that is removed by force while it is in use fails its I/O and leaves nothing; the client reloads
+# DESCRIPTION: a disk that is removed by force while it is in use fails its I/O and leaves nothing; what is removed can be added again at once; the client reloads
 # TIMEOUT: 300
 # shellcheck disable=SC1091
 . "$LAB_DIR/cases/mmblk-lib.sh"
@@ -30,6 +30,18 @@ remove_mounted() {
 	in_vm b 'umount /mnt'
 }
 
+# What is removed is free: the server has closed the device.
+again_at_once() {
+	disk_up
+	in_dom0 "for i in 1 2 3 4 5; do
+			fidoctl blk remove b a:$SERVED && fidoctl blk add b a:$SERVED --wait $((60 * SLOW)) || exit 1
+		done"
+	in_vm a "grep -q server /sys/bus/fido/devices/*/role"
+	in_dom0 "fidoctl blk remove b a:$SERVED"
+	no_disk || fail "a disk that was removed is still there"
+	in_vm a 'rmmod brd && modprobe brd rd_nr=1 rd_size='$((RAM_MIB * 1024))
+}
+
 # A client that nobody uses can be reloaded, one that is open cannot.
 reload_client() {
 	disk_up
@@ -46,6 +58,7 @@ run() {
 	disk_fresh
 	remove_in_use
 	remove_mounted
+	again_at_once
 	reload_client
 	same_sums
 }

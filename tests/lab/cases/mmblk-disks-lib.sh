@@ -48,7 +48,7 @@ loop_serve() {
 	disk_serve "$loop"
 }
 
-# All disks of all VMs go, in an orderly way. The servers close their devices a moment later.
+# All disks of all VMs go, in an orderly way.
 every_disk_gone() {
 	in_dom0 "fidoctl link remove --stale
 		fidoctl blk list | awk 'NR > 1 { print \$1, \$3 \":\" \$5 }' | while read -r client disk; do

@@ -1,0 +1,237 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0
+# LONG: not tried yet
+# DESCRIPTION: a disk that is kept survives its server's VM: files are written while that is destroyed and started again, and all is right; with a time-out requests fail until then; what cannot be kept, and what nobody wants any more
+# TIMEOUT: 1200
+# shellcheck disable=SC1091
+. "$LAB_DIR/cases/mmblk-lib.sh"
+
+CONF=/tmp/fido-keep
+LOG=/tmp/fido-keep.log
+IMAGE=/var/tmp/fido-keep.img
+SCRIPT=/tmp/block-keep
+IMAGE_MIB=96
+LIMIT=$((10 * SLOW))
+
+# ---- the device behind: dom0's, so that it survives a ----
+
+# The part of a hotplug script that blkback needs
+behind_make() {
+	to_vm dom0 "$SCRIPT" << 'EOF'
+#!/bin/sh
+[ "$1" = add ] || exit 0
+device=$(xenstore-read "$XENBUS_PATH/params")
+xenstore-write "$XENBUS_PATH/physical-device" "$(stat -L -c %t:%T "$device")" "$XENBUS_PATH/hotplug-status" connected
+EOF
+	in_dom0 "chmod +x $SCRIPT; modprobe -a loop xen-blkback; truncate -s ${IMAGE_MIB}M $IMAGE"
+	BEHIND=$(in_dom0 "losetup -f --show $IMAGE")
+}
+
+behind_attach() {
+	in_vm a 'modprobe xen-blkfront'
+	in_dom0 "xl block-attach a 'format=raw,backendtype=phy,vdev=xvdb,access=rw,script=$SCRIPT,target=$BEHIND'"
+	wait_for 30 in_vm a 'test -b /dev/xvdb'
+}
+
+# ---- the supervisor ----
+
+# configure [LINE]: one disk of a in b
+configure() {
+	in_dom0 "mkdir -p $CONF"
+	to_vm dom0 $CONF/keep.conf << EOF
+[blk]
+client = b
+server = a
+device = /dev/xvdb
+queues = 1
+keep = yes
+${1-}
+EOF
+}
+
+watch_start() {
+	in_vm_bg dom0 "echo \$\$ > $LOG.pid; exec fidoctl watch --config $CONF 2>> $LOG"
+	WATCH=$BG
+	wait_for 10 said begins
+}
+
+watch_end() {
+	in_dom0 "kill \$(cat $LOG.pid)"
+	wait "$WATCH"
+	in_dom0 "cat $LOG; : > $LOG"
+}
+
+said() {
+	in_dom0 "grep -q '$1' $LOG"
+}
+
+disk_is_up() {
+	in_dom0 "fidoctl blk show b a:/dev/xvdb | head -n 1 | grep -q ': up\$'"
+}
+
+# ---- the client ----
+
+parked_is() {
+	[ "$(attribute mmblk/parked)" = "$1" ]
+}
+
+still_runs() {
+	kill -0 "$1" 2> /dev/null
+}
+
+progress() {
+	[ "$(client_stat completions)" -ge "$1" ]
+}
+
+read_one() {
+	in_vm b "dd if=/dev/$DISK of=/dev/null bs=4k count=1 iflag=direct"
+}
+
+# Its VM dies: the disk stays, without a service. No zombie: nothing of a is mapped.
+server_dies() {
+	vm_kill a
+	vm_wait_gone a
+	wait_for 60 parked_is 1
+	assert_eq "$(in_vm b 'grep -lx client /sys/bus/fido/devices/*/role 2> /dev/null | wc -l')" 0 "services of the disk"
+}
+
+# ---- what is proven ----
+
+# Files under fio, which knows what it wrote, and one that was synced before
+write_on() {
+	local load before
+	in_vm b "modprobe -a ext4 crc32c_generic; mkdir -p /mnt; mkfs.ext4 -q /dev/$DISK && mount /dev/$DISK /mnt"
+	in_vm b 'head -c 8M /dev/urandom > /mnt/before && sync /mnt/before && sha256sum /mnt/before > /tmp/sums'
+	before=$(client_stat completions)
+	in_vm_bg b "$FIO --directory=/mnt --rw=randwrite --bssplit=4k/60:128k/40 --size=24M --loops=8 --iodepth=16 --fsync=64" > "$CASE_DIR/fio.out"
+	load=$BG
+	wait_for 60 progress $((before + 200))
+	in_vm b 'head -c 1M /dev/urandom > /mnt/last && sync /mnt/last && sha256sum /mnt/last >> /tmp/sums'
+	server_dies
+	still_runs "$load" || fail "the load has not met the server's death"
+
+	# the module is there before the device: the supervisor tries again, the disk waits on
+	vm_create a
+	load_modules a
+	in_vm a 'modprobe mmblk'
+	wait_for 90 said 'trying again: a: cannot serve /dev/xvdb'
+	behind_attach
+	wait_for 150 disk_is_up
+	wait_for 30 parked_is 0
+	assert_eq "$(disk_name)" "$DISK" "disks in b"
+	wait "$load"
+	assert_ge "$(client_stat requeues)" 1 "requests sent again"
+	assert_eq "$(client_stat errors)" 0 "errors"
+	assert_eq "$(client_stat timeouts)" 0 "requests that failed"
+}
+
+all_is_right() {
+	in_vm b 'umount /mnt; echo 3 > /proc/sys/vm/drop_caches'
+	in_vm b "e2fsck -fn /dev/$DISK"
+	in_vm b "mount /dev/$DISK /mnt && sha256sum -c --quiet /tmp/sums; umount /mnt"
+	same_sums
+}
+
+survives() {
+	local domid
+	configure
+	watch_start
+	wait_for 60 disk_is_up
+	wait_for 30 one_disk
+	DISK=$(disk_name)
+	assert_eq "$(attribute mmblk/keep)" a:/dev/xvdb "what the disk is known by"
+	expect_failure in_vm b "echo 1 > /sys/block/$DISK/mmblk/abandon"
+	domid=$(domid_of a)
+	write_on
+	[ "$(domid_of a)" != "$domid" ] || fail "a has its old domain id"
+	all_is_right
+	watch_end
+	in_dom0 'fidoctl blk remove b a:/dev/xvdb'
+	no_disk || fail "a disk that was removed is still there"
+}
+
+# Away for longer than requests wait: they fail, the disk stays, and goes on.
+lapses() {
+	local load rc=0
+	configure "timeout = $LIMIT"
+	watch_start
+	wait_for 60 disk_is_up
+	wait_for 30 one_disk
+	DISK=$(disk_name)
+	in_vm_bg b "exec 3< /dev/$DISK; while dd if=/dev/$DISK of=/dev/null bs=4k count=1 iflag=direct 2> /dev/null; do :; done; exit 7"
+	load=$BG
+	server_dies
+	wait "$load" || rc=$?
+	assert_eq "$rc" 7 "exit code of who reads until that fails"
+	expect_failure read_one
+	vm_create a
+	load_modules a
+	behind_attach
+	in_vm a 'modprobe mmblk'
+	wait_for 90 disk_is_up
+	wait_for 30 read_one
+	assert_eq "$(disk_name)" "$DISK" "disks in b"
+	same_sums
+	watch_end
+}
+
+# Nobody comes back for it: it can be given up, and does not keep the module.
+abandoned() {
+	vm_kill a
+	vm_wait_gone a
+	in_dom0 'fidoctl link remove --stale'
+	wait_for 30 parked_is 1
+	in_vm b "echo 1 > /sys/block/$DISK/mmblk/abandon"
+	wait_for 30 no_disk
+	in_vm b 'rmmod mmblk && modprobe mmblk'
+	vm_create a
+	load_modules a
+}
+
+# What is in the memory of a goes with it; what may be is written through.
+what_is_kept() {
+	local loop said
+	storage_modules
+	said=$(expect_failure in_dom0 "fidoctl blk add b a:/dev/ram0 --keep --wait $((20 * SLOW)) 2>&1")
+	assert_match "$(grep -v waiting <<< "$said")" 'cannot keep /dev/ram0: its contents go with this VM'
+	loop=$(loop_create 16M)
+	SERVED=$loop
+	disk_up
+	assert_eq "$(attribute queue/write_cache)" "write back" "cache of what is not kept"
+	in_dom0 "fidoctl blk remove b a:$loop"
+	disk_up --keep
+	assert_eq "$(attribute queue/write_cache)" "write through" "cache of what is kept"
+	in_vm b "dd if=/dev/urandom of=/dev/$DISK bs=64k count=32 oflag=direct"
+	in_vm b "blkdiscard -z -o 1M -l 1M /dev/$DISK"
+	same_sums
+	in_dom0 "fidoctl link remove a b --wait $((30 * SLOW))"
+	wait_for 30 no_disk
+	loop_destroy "$loop"
+}
+
+run() {
+	expect_log 'I/O error|Buffer I/O|timeout error|cannot serve|cannot keep'
+	no_links
+	wait_for 30 no_disk
+	in_dom0 "rm -rf $CONF $LOG $LOG.pid"
+	load_modules a b
+	in_vm b 'modprobe mmblk; sysctl -qw kernel.hung_task_timeout_secs=0'
+	behind_make
+	behind_attach
+	in_vm a 'modprobe mmblk'
+	# shellcheck disable=SC2034 # for same_sums
+	SERVED=/dev/xvdb
+	survives
+	lapses
+	abandoned
+	what_is_kept
+}
+
+cleanup() {
+	in_dom0 "kill \$(cat $LOG.pid) 2> /dev/null; cat $LOG; rm -rf $CONF $LOG $LOG.pid; true"
+	in_vm b 'pkill fio; pkill dd; true'
+	no_links
+	in_vm b 'for f in /sys/block/mmblk*/mmblk/abandon; do echo 1 > $f; done 2> /dev/null; umount /mnt 2> /dev/null; true'
+	in_vm b 'rm -f /tmp/sums; sysctl -qw kernel.hung_task_timeout_secs=120'
+	in_dom0 "xl block-detach a xvdb > /dev/null 2>&1; losetup -D; rm -f $IMAGE $SCRIPT; true"
+}
