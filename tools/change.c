@@ -222,16 +222,45 @@ static bool id_in_use(const struct link *link, unsigned int id)
 	return false;
 }
 
-/* @not_id is taken only if there is no other one. */
-static unsigned int lowest_free_id(const struct link *link,
+static bool service_has(struct store *store, const struct link *link,
+			unsigned int side, unsigned int id, const char *name)
+{
+	char *dir = service_dir(link, side, id);
+	char *value = store_read(store, "%s/%s", dir, name);
+	bool there = value;
+
+	free(value);
+	free(dir);
+	return there;
+}
+
+/* Has a driver something of a service that went? */
+static bool id_held(struct store *store, const struct link *link,
+		    unsigned int id)
+{
+	unsigned int side;
+
+	for (side = 0; side < NR_SIDES; side++)
+		if (service_has(store, link, side, id, FIDO_XS_SERVICE_STATE))
+			return true;
+	return false;
+}
+
+/* @not_id, and what a driver still holds, only if there is no other one. */
+static unsigned int lowest_free_id(struct store *store, const struct link *link,
 				   unsigned int not_id)
 {
-	unsigned int id = 0;
+	unsigned int id, last = FIDO_MAX_SERVICES;
 
-	while (id < FIDO_MAX_SERVICES && (id == not_id || id_in_use(link, id)))
-		id++;
-	if (id == FIDO_MAX_SERVICES && not_id < id && !id_in_use(link, not_id))
-		id = not_id;
+	for (id = 0; id < FIDO_MAX_SERVICES; id++) {
+		if (id_in_use(link, id))
+			continue;
+		if (id != not_id && !id_held(store, link, id))
+			break;
+		last = id;
+	}
+	if (id == FIDO_MAX_SERVICES)
+		id = last;
 	if (id >= FIDO_MAX_SERVICES)
 		die("the link between %s and %s has %d services, more are not possible: remove one",
 		    link->end[FRONT].domain.name, link->end[BACK].domain.name,
@@ -247,7 +276,7 @@ static unsigned int lowest_free_id(const struct link *link,
 unsigned int service_add(struct store *store, const struct link *link,
 			 const char *type, unsigned int not_id)
 {
-	unsigned int id = lowest_free_id(link, not_id);
+	unsigned int id = lowest_free_id(store, link, not_id);
 	unsigned int side;
 	char *dir;
 
@@ -287,18 +316,6 @@ void service_remove(struct store *store, const struct link *link,
 		store_remove(store, dir);
 		free(dir);
 	}
-}
-
-static bool service_has(struct store *store, const struct link *link,
-			unsigned int side, unsigned int id, const char *name)
-{
-	char *dir = service_dir(link, side, id);
-	char *value = store_read(store, "%s/%s", dir, name);
-	bool there = value;
-
-	free(value);
-	free(dir);
-	return there;
 }
 
 static void retire_half(struct store *store, const struct link *link,
