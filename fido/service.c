@@ -366,7 +366,7 @@ static bool service_connect(struct fido_service *service,
 		return true;
 	}
 	if (service->is_short)
-		service_clear_error(service);
+		service_clear(service, FIDO_XS_SERVICE_ERROR);
 	service->is_short = false;
 	fido_affinity_restore(service);
 	service->chans->used = true;
