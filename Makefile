@@ -22,7 +22,7 @@ WITH_PROC = $(TOP)/tests/with-proc
 
 .DEFAULT_GOAL := all
 .PHONY: all modules testmods tools unit install modules_install udev_install \
-	dkms-install demo check lab bench style clean help
+	dkms-install demo check proof lab bench style clean help
 
 all: modules ## the modules, for the running kernel or KDIR=
 
@@ -64,6 +64,9 @@ check: ## all tests, in user space and in the lab (SUITE=, GUEST=)
 
 unit: ## the tests in user space
 	$(WITH_PROC) $(MAKE) -C $(TOP)/tests/unit check
+
+proof: ## the models, with spin, and the ring's source with CBMC (minutes)
+	$(WITH_PROC) $(MAKE) -C $(TOP)/tests/proof check
 
 lab: ## a shell in the emulated Xen host; CASE=NAME runs one case there
 	$(WITH_PROC) $(TOP)/tests/lab/lab $(if $(CASE),run $(CASE),shell)

@@ -1,12 +1,12 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# make check: the tests in user space, the quick part of make style, and all
-# cases of the lab. KTAP of each part on stdout; the last line is
+# make check: the tests in user space, the quick parts of make style and of
+# make proof, and all cases of the lab. KTAP of each part on stdout; the last line is
 # "N passed, N failed, N skipped". Exit code 0 if nothing failed, 1 if
 # something did, 2 if a part could not be run here.
 #
-#   tests/check.sh [unit] [style] [lab]        all three by default
+#   tests/check.sh [unit] [style] [proof] [lab]        all of them by default
 #
 # SUITE=, GUEST=, FIDO_CACHE=, LAB_ACCEL= as for tests/lab/lab.
 set -euo pipefail
@@ -18,7 +18,7 @@ CACHE=${FIDO_CACHE:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/fido-lab}
 # A state of its own: a lab that somebody works in stays untouched.
 export LAB_STATE=${LAB_STATE:-$CACHE/$SUITE/check}
 PARTS=("$@")
-[ $# -gt 0 ] || PARTS=(unit style lab)
+[ $# -gt 0 ] || PARTS=(unit style proof lab)
 
 WORK=$(mktemp -d)
 passed=0 failed=0 skipped=0 trouble=0
@@ -102,15 +102,20 @@ style() {
 	timeout 600 "$TOP/tests/style.sh" --quick
 }
 
+proof() {
+	"$TOP/tests/proof/setup.sh" &&
+		QUICK=1 timeout 900 "$TOP/tests/proof/check.sh"
+}
+
 lab() {
 	"$LAB" run
 }
 
 for wanted in "${PARTS[@]}"; do
 	case $wanted in
-	unit | style | lab) ;;
+	unit | style | proof | lab) ;;
 	*)
-		echo "usage: tests/check.sh [unit] [style] [lab]" >&2
+		echo "usage: tests/check.sh [unit] [style] [proof] [lab]" >&2
 		exit 2
 		;;
 	esac
@@ -120,7 +125,7 @@ update_lists
 if has_part lab; then
 	prepare_lab
 fi
-for wanted in unit style; do
+for wanted in unit style proof; do
 	if has_part "$wanted"; then
 		part "$wanted" "$wanted"
 	fi

@@ -1,9 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# Install the packages that the unit tests need, where apt exists.
+# setup.sh [DIR]: install the packages that the tests in DIR need, by default
+# those beside this file, where apt exists.
 set -euo pipefail
 
-cd "$(dirname "$0")"
+cd "${1:-$(dirname "$0")}"
 
 missing=()
 while read -r package; do
@@ -14,7 +15,7 @@ done < packages
 
 [ ${#missing[@]} -gt 0 ] || exit 0
 if ! command -v apt-get >/dev/null; then
-	echo "unit tests need: ${missing[*]}" >&2
+	echo "the tests in ${PWD##*/} need: ${missing[*]}" >&2
 	exit 1
 fi
 
