@@ -305,6 +305,14 @@ static const struct mmblk_backing_ops mmblk_blkdev_ops = {
 	.submit = mmblk_blkdev_submit,
 };
 
+static int mmblk_blkdev_refuse(struct block_device *bdev, bool write)
+{
+	if (write && bdev_read_only(bdev))
+		return -EROFS;
+	/* its zones are to be written in order: requests here come in any */
+	return bdev_is_zoned(bdev) ? -EMEDIUMTYPE : 0;
+}
+
 /**
  * mmblk_blkdev_open - open a block device, exclusively
  * @backing: gets the device
@@ -312,7 +320,7 @@ static const struct mmblk_backing_ops mmblk_blkdev_ops = {
  * @write: for writing, too
  *
  * Return: 0; -EBUSY if it is mounted or otherwise in use; -EROFS if it cannot
- * be written; another error.
+ * be written; -EMEDIUMTYPE if it is zoned; another error.
  */
 int mmblk_blkdev_open(struct mmblk_backing *backing, const char *path,
 		      bool write)
@@ -329,9 +337,10 @@ int mmblk_blkdev_open(struct mmblk_backing *backing, const char *path,
 		bioset_exit(&b->bios);
 		return err;
 	}
-	if (write && bdev_read_only(b->dev.bdev)) {
+	err = mmblk_blkdev_refuse(b->dev.bdev, write);
+	if (err) {
 		mmblk_blkdev_close(backing);
-		return -EROFS;
+		return err;
 	}
 	/* nobody's late write may overtake the client's */
 	sync_blockdev(b->dev.bdev);

@@ -90,6 +90,8 @@ static const char *mmblk_open_error(int err)
 		return "the file is in use: open for writing, served or swap";
 	case -EPERM:
 		return "the file is immutable or append-only";
+	case -EMEDIUMTYPE:
+		return "zoned devices are not supported";
 	case -EOPNOTSUPP:
 		return "its file system is no place for data";
 	case -EROFS:

@@ -105,6 +105,16 @@ failures() {
 	mapped_gone half
 }
 
+# Its zones have to be written in order.
+zoned() {
+	local said
+	in_vm a 'modprobe null_blk nr_devices=1 zoned=1 zone_size=4 gb=1'
+	said=$(expect_failure in_dom0 "fidoctl blk add b a:/dev/nullb0 --wait $((20 * SLOW)) 2>&1")
+	assert_match "$said" 'cannot serve /dev/nullb0: zoned devices are not supported' "what fidoctl says"
+	in_dom0 'fidoctl blk remove b a:/dev/nullb0'
+	wait_for 30 in_vm a 'rmmod null_blk'
+}
+
 run() {
 	every_disk_gone
 	in_vm a 'modprobe -a mmblk dm-mod dm-thin-pool dm-flakey'
@@ -113,6 +123,7 @@ run() {
 	offline
 	no_space
 	failures
+	zoned
 }
 
 cleanup() {
@@ -121,4 +132,5 @@ cleanup() {
 	mapped_gone thin pool half
 	scsi_debug_gone
 	ramdisks_gone a
+	in_vm a '! grep -q "^null_blk " /proc/modules || rmmod null_blk'
 }
