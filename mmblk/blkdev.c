@@ -65,6 +65,18 @@ static bool mmblk_blkdev_takes_foreign(const struct gendisk *disk)
 }
 
 /**
+ * mmblk_blkdev_is_memory - does a device end with this VM?
+ * @bdev: device
+ *
+ * Return: true if all that it holds is in this VM's memory. What is virtual may
+ * have such a device below: nobody can tell.
+ */
+bool mmblk_blkdev_is_memory(const struct block_device *bdev)
+{
+	return mmblk_is_memory(bdev->bd_disk);
+}
+
+/**
  * mmblk_blkdev_needs_copy - is data to be copied on its way to a device?
  * @bdev: device
  *
