@@ -172,12 +172,13 @@ static void mmblk_blkdev_config(const struct mmblk_backing *backing,
  */
 static int mmblk_blkdev_keep(struct mmblk_backing *backing)
 {
-	const struct gendisk *disk = backing->blkdev.dev.bdev->bd_disk;
+	struct block_device *bdev = backing->blkdev.dev.bdev;
 
-	if (mmblk_is_memory(disk))
+	if (mmblk_is_memory(bdev->bd_disk))
 		return -EOPNOTSUPP;
-	backing->through = !mmblk_is_blkfront(disk);
-	return 0;
+	backing->through = !mmblk_is_blkfront(bdev->bd_disk);
+	/* what this VM has put there before is read by the client as well */
+	return backing->through ? blkdev_issue_flush(bdev) : 0;
 }
 
 /* Bios */

@@ -494,7 +494,8 @@ static int mmblk_file_keep(struct mmblk_backing *backing)
 	if (mmblk_file_is_memory(&backing->file))
 		return -EOPNOTSUPP;
 	backing->through = true;
-	return 0;
+	/* also what is there already: an image that was just copied, say */
+	return vfs_fsync(backing->file.file, 0);
 }
 
 /* Opening and closing */
