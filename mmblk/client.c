@@ -154,6 +154,10 @@ static const char *mmblk_client_refuse(const struct mmblk_client *client,
 		return "the logical block size changed";
 	if (client->anew && config->sectors < client->config.sectors)
 		return "the device that came back is smaller";
+	/* writes that wait would fail: worse than to wait */
+	if (client->anew && config->flags & ~client->config.flags &
+			    MMBLK_C_READ_ONLY)
+		return "the device that came back is read-only";
 	return NULL;
 }
 
