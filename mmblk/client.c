@@ -469,6 +469,8 @@ static void mmblk_client_adopt(struct mmblk_client *client,
 	spin_lock_bh(&client->lock);
 	client->anew = true;
 	spin_unlock_bh(&client->lock);
+	/* an earlier service's, which the disk's work may be about to tell */
+	WRITE_ONCE(client->refused, NULL);
 	mmblk_client_attach(client, fdev);
 	dev_info(&fdev->dev, "%s goes on here\n", client->disk->disk_name);
 }
