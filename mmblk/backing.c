@@ -45,7 +45,8 @@ int mmblk_backing_open(struct mmblk_backing *backing, const char *name,
  * mmblk_backing_keep - the client's disk outlives this VM
  * @backing: open
  *
- * Return: 0, or -EOPNOTSUPP if the contents do not.
+ * Return: 0; -EOPNOTSUPP if the contents do not; another error if what is there
+ * cannot be made durable.
  */
 int mmblk_backing_keep(struct mmblk_backing *backing)
 {

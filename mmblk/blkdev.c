@@ -65,6 +65,18 @@ static bool mmblk_blkdev_takes_foreign(const struct gendisk *disk)
 }
 
 /**
+ * mmblk_blkdev_is_memory - does a device end with this VM?
+ * @bdev: device
+ *
+ * Return: true if all that it holds is in this VM's memory. What is virtual may
+ * have such a device below: nobody can tell.
+ */
+bool mmblk_blkdev_is_memory(const struct block_device *bdev)
+{
+	return mmblk_is_memory(bdev->bd_disk);
+}
+
+/**
  * mmblk_blkdev_needs_copy - is data to be copied on its way to a device?
  * @bdev: device
  *
@@ -160,12 +172,13 @@ static void mmblk_blkdev_config(const struct mmblk_backing *backing,
  */
 static int mmblk_blkdev_keep(struct mmblk_backing *backing)
 {
-	const struct gendisk *disk = backing->blkdev.dev.bdev->bd_disk;
+	struct block_device *bdev = backing->blkdev.dev.bdev;
 
-	if (mmblk_is_memory(disk))
+	if (mmblk_is_memory(bdev->bd_disk))
 		return -EOPNOTSUPP;
-	backing->through = !mmblk_is_blkfront(disk);
-	return 0;
+	backing->through = !mmblk_is_blkfront(bdev->bd_disk);
+	/* what this VM has put there before is read by the client as well */
+	return backing->through ? blkdev_issue_flush(bdev) : 0;
 }
 
 /* Bios */

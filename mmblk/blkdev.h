@@ -25,6 +25,7 @@ struct mmblk_blkdev {
 
 int mmblk_blkdev_open(struct mmblk_backing *backing, const char *path,
 		      bool write);
+bool mmblk_blkdev_is_memory(const struct block_device *bdev);
 bool mmblk_blkdev_needs_copy(struct block_device *bdev);
 
 #endif /* MMBLK_BLKDEV_H */

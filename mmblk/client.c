@@ -154,6 +154,10 @@ static const char *mmblk_client_refuse(const struct mmblk_client *client,
 		return "the logical block size changed";
 	if (client->anew && config->sectors < client->config.sectors)
 		return "the device that came back is smaller";
+	/* writes that wait would fail: worse than to wait */
+	if (client->anew && config->flags & ~client->config.flags &
+			    MMBLK_C_READ_ONLY)
+		return "the device that came back is read-only";
 	return NULL;
 }
 
@@ -465,6 +469,8 @@ static void mmblk_client_adopt(struct mmblk_client *client,
 	spin_lock_bh(&client->lock);
 	client->anew = true;
 	spin_unlock_bh(&client->lock);
+	/* an earlier service's, which the disk's work may be about to tell */
+	WRITE_ONCE(client->refused, NULL);
 	mmblk_client_attach(client, fdev);
 	dev_info(&fdev->dev, "%s goes on here\n", client->disk->disk_name);
 }

@@ -474,17 +474,28 @@ static void mmblk_file_config(const struct mmblk_backing *backing,
 }
 
 /*
+ * Does it end with this VM? Of an overlay, as live systems have one for their
+ * root, the file that has the data counts.
+ */
+static bool mmblk_file_is_memory(const struct mmblk_file *f)
+{
+	struct super_block *sb = d_real_inode(f->file->f_path.dentry)->i_sb;
+
+	return sb->s_magic == TMPFS_MAGIC || sb->s_magic == RAMFS_MAGIC ||
+	       (sb->s_bdev && mmblk_blkdev_is_memory(sb->s_bdev));
+}
+
+/*
  * All that a file is may be in this VM's memory until it is flushed: of one
  * that is written past the page cache, where its blocks are.
  */
 static int mmblk_file_keep(struct mmblk_backing *backing)
 {
-	unsigned long magic = file_inode(backing->file.file)->i_sb->s_magic;
-
-	if (magic == TMPFS_MAGIC || magic == RAMFS_MAGIC)
+	if (mmblk_file_is_memory(&backing->file))
 		return -EOPNOTSUPP;
 	backing->through = true;
-	return 0;
+	/* also what is there already: an image that was just copied, say */
+	return vfs_fsync(backing->file.file, 0);
 }
 
 /* Opening and closing */

@@ -5,7 +5,9 @@
  */
 #include <linux/build_bug.h>
 #include <linux/err.h>
+#include <linux/limits.h>
 #include <linux/module.h>
+#include <linux/reboot.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 #include <linux/workqueue.h>
@@ -13,6 +15,7 @@
 #include "attrs.h"
 #include "mmblk.h"
 #include "park.h"
+#include "server.h"
 
 /* The layout is the protocol: it must not change by accident. */
 static void __maybe_unused mmblk_check_layout(void)
@@ -216,6 +219,19 @@ static struct workqueue_struct *mmblk_alloc_wq(const char *name)
 			       WQ_MAX_ACTIVE, name);
 }
 
+static int mmblk_reboot(struct notifier_block *nb, unsigned long action,
+			void *data)
+{
+	mmblk_hush();
+	return NOTIFY_DONE;
+}
+
+/* Before any device is shut down, and before others who are told */
+static struct notifier_block mmblk_reboot_nb = {
+	.notifier_call = mmblk_reboot,
+	.priority = INT_MAX,
+};
+
 static int __init mmblk_init(void)
 {
 	int err = -ENOMEM;
@@ -226,11 +242,16 @@ static int __init mmblk_init(void)
 	mmblk_end_wq = mmblk_alloc_wq("mmblk_end");
 	if (!mmblk_end_wq)
 		goto err_wq;
-	err = fido_driver_register(&mmblk_driver);
+	err = register_reboot_notifier(&mmblk_reboot_nb);
 	if (err)
 		goto err_end_wq;
+	err = fido_driver_register(&mmblk_driver);
+	if (err)
+		goto err_notifier;
 	return 0;
 
+err_notifier:
+	unregister_reboot_notifier(&mmblk_reboot_nb);
 err_end_wq:
 	destroy_workqueue(mmblk_end_wq);
 err_wq:
@@ -243,6 +264,7 @@ static void __exit mmblk_exit(void)
 {
 	fido_driver_unregister(&mmblk_driver);
 	mmblk_park_end();
+	unregister_reboot_notifier(&mmblk_reboot_nb);
 	destroy_workqueue(mmblk_end_wq);
 	destroy_workqueue(mmblk_wq);
 }

@@ -26,7 +26,15 @@
  */
 #define MMBLK_SEND_BYTES	SZ_512K
 
+/* The VM is going down; never reset */
+static bool mmblk_hushed;
+
 /* Sending: @tx_lock is held */
+
+static bool mmblk_is_mute(const struct mmblk_lane *lane)
+{
+	return lane->dead || READ_ONCE(mmblk_hushed);
+}
 
 static bool mmblk_send_config(struct mmblk_lane *lane)
 {
@@ -148,7 +156,7 @@ static unsigned int mmblk_send(struct mmblk_lane *lane)
 	struct mmblk_job *job, *next;
 	unsigned int n = 0;
 
-	if (lane->dead)
+	if (mmblk_is_mute(lane))
 		return 0;
 	if (lane->config_due)
 		n += mmblk_send_config(lane);
@@ -396,8 +404,9 @@ static bool mmblk_arm_send(struct mmblk_lane *lane)
 	bool ready = false;
 
 	spin_lock_irq(&lane->tx_lock);
-	/* a dead lane keeps what it cannot send: no reason to stay awake */
-	if (lane->dead || (list_empty(&lane->done) && !lane->config_due))
+	/* a mute lane keeps what it cannot send: no reason to stay awake */
+	if (mmblk_is_mute(lane) ||
+	    (list_empty(&lane->done) && !lane->config_due))
 		;
 	else if (lane->no_id)
 		ready = fido_tx_arm_release(lane->chan, 1);
@@ -586,6 +595,21 @@ void mmblk_lane_kill(struct mmblk_lane *lane)
 	spin_lock_irq(&lane->tx_lock);
 	lane->dead = true;
 	spin_unlock_irq(&lane->tx_lock);
+}
+
+/**
+ * mmblk_hush - the VM goes down: no lane sends anything any more
+ *
+ * Devices go down with it, in whatever order, and some fail what comes later.
+ * To the client that would be an error of the disk, with which a file system
+ * gives up; it does better to wait until the server is back, as it does when
+ * the VM dies all of a sudden. What is not answered is sent again then.
+ *
+ * Context: any.
+ */
+void mmblk_hush(void)
+{
+	WRITE_ONCE(mmblk_hushed, true);
 }
 
 /* Jobs that nobody will be told about */

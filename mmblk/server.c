@@ -113,9 +113,10 @@ static int mmblk_param_keep(struct mmblk_server *server,
 		err = mmblk_backing_keep(&server->backing);
 	kfree(keep);
 	if (err) {
-		fido_error(fdev, err,
-			   "cannot keep %s: its contents go with this VM",
-			   path);
+		fido_error(fdev, err, "cannot keep %s: %s", path,
+			   err == -EOPNOTSUPP ?
+			   "its contents go with this VM" :
+			   "what is there cannot be flushed");
 		server->backing.ops->close(&server->backing);
 	}
 	return err;

@@ -156,6 +156,7 @@ struct mmblk_server {
 /* serve.c */
 int mmblk_lane_start(struct mmblk_lane *lane);
 void mmblk_lane_kill(struct mmblk_lane *lane);
+void mmblk_hush(void);
 void mmblk_lane_stop(struct mmblk_lane *lane);
 void mmblk_lane_event(struct fido_chan *chan, void *priv);
 void mmblk_job_done(struct mmblk_job *job);

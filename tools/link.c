@@ -257,6 +257,7 @@ static void give_up_kept(struct store *store, const struct options *opt,
 			 struct link *link)
 {
 	bool ids[FIDO_MAX_SERVICES] = { false };
+	const struct domain *holder;
 	bool any;
 
 	do {
@@ -267,8 +268,12 @@ static void give_up_kept(struct store *store, const struct options *opt,
 		any = retire_kept(store, &now, opt->given & OPT_FORCE, ids);
 		link_free(&now);
 	} while (!store_commit(store));
-	if (any)
-		retire_finish(store, link, ids, UNUSED_SECONDS, "link");
+	if (!any)
+		return;
+	holder = retire_finish(store, link, ids, UNUSED_SECONDS, "link");
+	if (holder)
+		note("link: after %d s %s has not let go of a disk: if it stays without the link, write 1 to its \"abandon\" there",
+		     UNUSED_SECONDS, holder->name);
 }
 
 static int remove_stale(struct store *store)
