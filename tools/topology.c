@@ -130,8 +130,8 @@ static bool read_uint(struct store *store, const char *dir, const char *name,
 }
 
 /*
- * xenbus writes "ERRNO MESSAGE", and nobody takes it back: it is of interest
- * while the link is not connected.
+ * xenbus writes "ERRNO MESSAGE", the number without its sign, and nobody takes
+ * it back: it is of interest while the link is not connected.
  */
 static char *read_error(struct store *store, struct end *end)
 {
@@ -145,9 +145,10 @@ static char *read_error(struct store *store, struct end *end)
 		return NULL;
 	err = strtol(s, &text, 10);
 	text += *text == ' ';
-	end->errno_value = err < 0 && err >= -MAX_ERRNO ? -err : 0;
+	err = labs(err);
+	end->errno_value = err <= MAX_ERRNO ? err : 0;
 	if (end->errno_value)
-		error = xasprintf("%s: %s", text, strerror(-err));
+		error = xasprintf("%s: %s", text, strerror(err));
 	else
 		error = xstrdup(s);
 	free(s);
