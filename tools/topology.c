@@ -157,7 +157,7 @@ static char *read_error(struct store *store, struct end *end)
 
 static void end_read(struct store *store, struct end *end, unsigned int side)
 {
-	unsigned int peer;
+	unsigned int peer, suspended;
 
 	end->present = read_uint(store, end->dir,
 				 side == FRONT ? "backend-id" : "frontend-id",
@@ -166,6 +166,8 @@ static void end_read(struct store *store, struct end *end, unsigned int side)
 		       &end->state))
 		end->state = XENBUS_UNKNOWN;
 	end->error = read_error(store, end);
+	end->suspended = read_uint(store, end->dir, FIDO_XS_SUSPENDED, 1,
+				   &suspended) && suspended;
 	end->config_file = store_read(store, "%s/" FIDO_XS_CONFIG_FILE,
 				      end->dir);
 }
@@ -314,6 +316,8 @@ const char *link_state(const struct link *link)
 		return "stale";
 	if (link_connected(link))
 		return "connected";
+	if (link->end[FRONT].suspended || link->end[BACK].suspended)
+		return "suspended";
 	if (link_in_state(link, XENBUS_CLOSING))
 		return "closing";
 	if (link_in_state(link, XENBUS_CLOSED))
@@ -369,6 +373,8 @@ char *join_problems(const struct link *link, const char *front,
 /* What to do about a link that does not connect. */
 const char *link_hint(const struct link *link)
 {
+	if (link->end[FRONT].suspended || link->end[BACK].suspended)
+		return "a VM is being suspended: wait until it is back";
 	if (link_in_state(link, XENBUS_INITIALISING))
 		return "load the module fido in both";
 	if (link_in_state(link, XENBUS_CLOSED))
@@ -392,6 +398,8 @@ const char *end_state(const struct end *end)
 
 	if (!end->domain.running)
 		return "gone";
+	if (end->present && end->suspended)
+		return "suspended";
 	return end->present ? words[end->state] : "missing";
 }
 
