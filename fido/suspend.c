@@ -90,6 +90,8 @@ void fido_suspend_step(struct fido_link *link)
 
 /* What must not be there while the domain is suspended */
 
+static const char suspend_stays_up[] =
+	"a service does not go down: what is behind a disk that is served here does not end";
 static const char suspend_held_here[] =
 	"processes here hold memory of a peer, by what they have received and not read perhaps";
 static const char suspend_held_there[] =
@@ -112,7 +114,7 @@ static const char *suspend_link_holder(const struct fido_link *link)
 		return suspend_left(link->peer);
 	switch (READ_ONCE(link->state)) {
 	case FIDO_LINK_UP:
-		return "a service does not go down: what is behind a disk that is served here does not complete";
+		return suspend_stays_up;
 	case FIDO_LINK_CLOSING:
 		return suspend_held_here;
 	case FIDO_LINK_CLOSED:
