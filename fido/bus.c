@@ -3,16 +3,13 @@
  * The fido bus: services are devices, clients are drivers.
  */
 #include <linux/device.h>
-#include <linux/pm.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 
 #include "compat.h"
-#include "export.h"
 #include "fido.h"
 #include "link.h"
 #include "service.h"
-#include "window.h"
 
 static struct fido_driver *to_fido_driver(const struct device_driver *drv)
 {
@@ -91,43 +88,12 @@ static struct attribute *fido_device_attrs[] = {
 };
 ATTRIBUTE_GROUPS(fido_device);
 
-static bool fido_bus_maps(const struct fido_link *link)
-{
-	enum fido_link_state state = READ_ONCE(link->state);
-
-	return (state != FIDO_LINK_INIT &&
-		(state != FIDO_LINK_CLOSED || READ_ONCE(link->export))) ||
-	       fido_windows_abandoned(FIDO_NO_DOMAIN) ||
-	       fido_quarantine_grants();
-}
-
-/*
- * Mappings do not survive a save and restore, nor a migration. Until links
- * can be taken down before and made again after, refuse: xl save fails, and
- * the domain runs on. At best before any device is suspended: Linux wakes those
- * up that were, but does not say whether as after a restore (do_suspend()).
- */
-static int fido_bus_freeze(struct device *dev)
-{
-	if (!fido_bus_maps(to_fido_device(dev)->service->link))
-		return 0;
-	dev_err(dev, "cannot be suspended: remove the link first (fidoctl link remove)\n");
-	return -EBUSY;
-}
-
-static const struct dev_pm_ops fido_bus_pm_ops = {
-	.prepare = fido_bus_freeze,
-	.suspend = fido_bus_freeze,
-	.freeze = fido_bus_freeze,
-};
-
 static compat_bus_const struct bus_type fido_bus_type = {
 	.name = "fido",
 	.match = fido_bus_match,
 	.uevent = fido_bus_uevent,
 	.probe = fido_bus_probe,
 	.remove = fido_bus_remove,
-	.pm = &fido_bus_pm_ops,
 	.dev_groups = fido_device_groups,
 };
 

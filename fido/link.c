@@ -22,6 +22,7 @@
 #include "export.h"
 #include "link.h"
 #include "service.h"
+#include "suspend.h"
 #include "trace.h"
 #include "window.h"
 
@@ -93,7 +94,7 @@ void fido_link_kick(struct fido_link *link)
 	unsigned long flags;
 
 	spin_lock_irqsave(&link->kick_lock, flags);
-	if (!link->removing)
+	if (!link->removing && !link->asleep)
 		mod_delayed_work(link->wq, &link->work, 0);
 	spin_unlock_irqrestore(&link->kick_lock, flags);
 }
@@ -279,8 +280,11 @@ static void link_fail(struct fido_link *link, int err, const char *doing)
  */
 static bool link_must_wait(struct fido_link *link)
 {
-	const char *why = fido_link_waits_for(link);
+	const char *why;
 
+	if (READ_ONCE(link->suspend))
+		return true;
+	why = fido_link_waits_for(link);
 	if (why && why != link->waits_for)
 		xenbus_dev_error(link->xbdev, -EBUSY, "%s", why);
 	link->waits_for = why;
@@ -566,6 +570,13 @@ static bool link_step_anew(struct fido_link *link)
 	return true;
 }
 
+/* One that waits for its frontend has nothing, and can be found waiting later. */
+static bool link_must_close(const struct fido_link *link, bool suspend)
+{
+	return READ_ONCE(link->broken) ||
+	       (suspend && link->state != FIDO_LINK_INIT);
+}
+
 static bool link_may_start(const struct fido_link *link)
 {
 	return !READ_ONCE(link->broken) && (link->state == FIDO_LINK_INIT ||
@@ -576,17 +587,18 @@ static void link_work_fn(struct work_struct *work)
 {
 	struct fido_link *link = container_of(to_delayed_work(work),
 					      struct fido_link, work);
-	enum xenbus_state peer = READ_ONCE(link->peer_state);
 	/* memory may be short until this link is up: its disks hold swap, say */
 	unsigned int noio = memalloc_noio_save();
+	bool suspend = fido_suspend_look(link);
+	enum xenbus_state peer = READ_ONCE(link->peer_state);
 	bool again, was_closed;
 
 	WRITE_ONCE(link->progress, false);
-	if (xchg(&link->rescan, false)) {
+	if (!suspend && xchg(&link->rescan, false)) {
 		fido_services_scan(link);
 		link_look_anew(link);
 	}
-	if (READ_ONCE(link->broken))
+	if (link_must_close(link, suspend))
 		link_close(link);
 	fido_link_step_nodes(link);
 	again = link_step_anew(link);
@@ -606,7 +618,9 @@ static void link_work_fn(struct work_struct *work)
 		again |= fido_link_step_held(link);
 		again |= fido_services_step(link);
 	}
-	again |= link->unshown || READ_ONCE(link->rescan);
+	again |= link->unshown || (!suspend && READ_ONCE(link->rescan));
+	if (suspend)
+		fido_suspend_step(link);
 	link_ack_event(link);
 	if (again)
 		link_work_again(link);

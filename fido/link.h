@@ -74,8 +74,14 @@ struct fido_link_slot {
  * @held_lock: guards @held and @slot
  * @held: channels whose memory the peer may still read
  * @slot: by service id
- * @kick_lock: guards @removing against fido_link_kick()
+ * @kick_lock: guards @removing and @asleep against fido_link_kick()
  * @removing: @work must not be queued any more
+ * @asleep: the same, until the domain has been suspended
+ * @suspend: the domain is about to be suspended: the link goes down, and does
+ *	not start over
+ * @at_rest: @work has seen @suspend, and nothing is left of this life of the
+ *	link
+ * @lost: after a suspend there are no nodes any more: the device is removed
  * @broken: why the link is given up: the peer broke the protocol, or a step
  *	failed; set once, until the link is made anew
  * @close_deadline: jiffies until which the peer may take to close
@@ -85,7 +91,8 @@ struct fido_link_slot {
  *	export; zero: there were not
  * @waits_for: what is left of earlier times and has to go first, as was told
  * @must_wait: the link does not start over in this run of @work
- * @peer_state: the peer's xenbus state, as the latest watch told
+ * @peer_state: the peer's xenbus state, as the latest watch told, or as was
+ *	read while no watch can tell
  * @progress: something has changed in this run of @work
  * @pause: milliseconds until @work looks again, while it waits for something
  *	that no event tells
@@ -119,6 +126,10 @@ struct fido_link {
 	struct fido_link_slot slot[FIDO_MAX_SERVICES];
 	spinlock_t kick_lock;
 	bool removing;
+	bool asleep;
+	bool suspend;
+	bool at_rest;
+	bool lost;
 	const char *broken;
 	unsigned long close_deadline;
 	unsigned int failures;
@@ -166,6 +177,7 @@ int fido_link_enlist(struct fido_link *link);
 void fido_link_delist(struct fido_link *link);
 void fido_link_set_window(struct fido_link *link, struct fido_window *window);
 void fido_link_set_export(struct fido_link *link, struct fido_export *export);
+struct xenbus_device *fido_link_get_lost(void);
 struct fido_window *fido_link_window(const struct fido_link *link);
 const struct fido_window *fido_window_of(domid_t owner);
 const struct fido_window *fido_window_of_page(const struct page *page,
@@ -176,6 +188,7 @@ int fido_link_show_state(struct fido_link *link, enum xenbus_state state);
 void fido_link_step_nodes(struct fido_link *link);
 bool fido_link_is_anew(const struct fido_link *link);
 int fido_link_write_nodes(struct fido_link *link);
+void fido_link_show_suspended(const struct fido_link *link, bool suspended);
 
 /* xenbus.c */
 int fido_xenbus_register(void);

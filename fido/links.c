@@ -59,6 +59,29 @@ void fido_link_delist(struct fido_link *link)
 }
 
 /**
+ * fido_link_get_lost - a device whose nodes have gone while nobody could be told
+ *
+ * Context: process, sleeps.
+ * Return: the device, with a reference for the caller; NULL if there is none.
+ */
+struct xenbus_device *fido_link_get_lost(void)
+{
+	struct xenbus_device *xbdev = NULL;
+	struct fido_link *link;
+
+	mutex_lock(&links_lock);
+	list_for_each_entry(link, &links, node) {
+		if (!READ_ONCE(link->lost))
+			continue;
+		xbdev = link->xbdev;
+		get_device(&xbdev->dev);
+		break;
+	}
+	mutex_unlock(&links_lock);
+	return xbdev;
+}
+
+/**
  * fido_link_window - the window of a link, for its own services
  * @link: link that is up
  *

@@ -14,6 +14,7 @@
 #include "idle.h"
 #include "link.h"
 #include "service.h"
+#include "suspend.h"
 #include "window.h"
 
 static void __init fido_check_layout(void)
@@ -89,8 +90,13 @@ static int __init fido_init(void)
 	err = fido_xenbus_register();
 	if (err)
 		goto err_bus;
+	err = fido_suspend_init();
+	if (err)
+		goto err_xenbus;
 	return 0;
 
+err_xenbus:
+	fido_xenbus_unregister();
 err_bus:
 	fido_windows_exit();
 	fido_quarantine_exit();
@@ -108,6 +114,7 @@ err_debugfs:
 
 static void __exit fido_exit(void)
 {
+	fido_suspend_exit();
 	fido_xenbus_unregister();
 	fido_windows_exit();
 	fido_quarantine_exit();

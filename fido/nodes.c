@@ -127,3 +127,23 @@ int fido_link_write_nodes(struct fido_link *link)
 				    link->port);
 	return err;
 }
+
+/**
+ * fido_link_show_suspended - show that the link waits for this domain
+ * @link: link
+ * @suspended: does it?
+ *
+ * For people: the peer sees no more than a link that is closed. Nodes that the
+ * toolstack has removed are not made anew.
+ *
+ * Context: process, sleeps.
+ */
+void fido_link_show_suspended(const struct fido_link *link, bool suspended)
+{
+	const char *dir = link->xbdev->nodename;
+
+	if (suspended && xenbus_exists(XBT_NIL, dir, "state"))
+		xenbus_write(XBT_NIL, dir, FIDO_XS_SUSPENDED, "1");
+	else if (!suspended && xenbus_exists(XBT_NIL, dir, FIDO_XS_SUSPENDED))
+		xenbus_rm(XBT_NIL, dir, FIDO_XS_SUSPENDED);
+}

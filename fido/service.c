@@ -620,17 +620,25 @@ static char *service_read_type(struct fido_link *link, const char *sid)
 	return ERR_PTR(-ENOENT);
 }
 
+static bool service_sid(struct fido_link *link, const char *name,
+			unsigned int *sid)
+{
+	if (!kstrtouint(name, 10, sid) && *sid < FIDO_MAX_SERVICES)
+		return true;
+	dev_warn(&link->xbdev->dev, "ignoring service %s: ids go from 0 to %u\n",
+		 name, FIDO_MAX_SERVICES - 1);
+	return false;
+}
+
+/* Is it still the one that we know? */
 static void service_scan_one(struct fido_link *link, const char *name,
 			     unsigned long *seen)
 {
 	unsigned int sid;
 	char *type;
 
-	if (kstrtouint(name, 10, &sid) || sid >= FIDO_MAX_SERVICES) {
-		dev_warn(&link->xbdev->dev, "ignoring service %s: ids go from 0 to %u\n",
-			 name, FIDO_MAX_SERVICES - 1);
+	if (!service_sid(link, name, &sid))
 		return;
-	}
 	type = service_read_type(link, name);
 	if (PTR_ERR_OR_ZERO(type) == -ENOENT)
 		return;		/* being made or removed: the watch fires */
@@ -643,8 +651,22 @@ static void service_scan_one(struct fido_link *link, const char *name,
 	    (strcmp(link->service[sid]->fdev->type, type) ||
 	     service_is_anew(link->service[sid])))
 		service_remove(link, sid);
-	if (!link->service[sid])
-		service_add(link, sid, type);
+	kfree(type);
+}
+
+static void service_scan_new(struct fido_link *link, unsigned int sid)
+{
+	char name[12];
+	char *type;
+
+	snprintf(name, sizeof(name), "%u", sid);
+	type = service_read_type(link, name);
+	if (IS_ERR(type)) {
+		if (PTR_ERR(type) != -ENOENT)
+			WRITE_ONCE(link->rescan, true);
+		return;
+	}
+	service_add(link, sid, type);
 	kfree(type);
 }
 
@@ -674,6 +696,10 @@ void fido_services_scan(struct fido_link *link)
 	for (i = 0; i < FIDO_MAX_SERVICES; i++)
 		if (link->service[i] && !test_bit(i, seen))
 			service_remove(link, i);
+	/* a disk may go on under another id: it has to be let go first */
+	for_each_set_bit(i, seen, FIDO_MAX_SERVICES)
+		if (!link->service[i])
+			service_scan_new(link, i);
 }
 
 /**

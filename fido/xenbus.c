@@ -9,6 +9,7 @@
 
 #include "compat.h"
 #include "link.h"
+#include "suspend.h"
 
 /* One event in the queue is enough, as the state is read when it is served. */
 static bool fido_otherend_will_handle(struct xenbus_watch *watch,
@@ -82,6 +83,7 @@ static const struct xenbus_device_id fido_back_ids[] = {
 static struct xenbus_driver fido_front_driver = {
 	.name = "fido-front",
 	.ids = fido_front_ids,
+	.driver.pm = &fido_suspend_ops,
 	/* remove() leaves the state that lets the other side reconnect */
 	.allow_rebind = true,
 	.not_essential = true,
@@ -93,6 +95,7 @@ static struct xenbus_driver fido_front_driver = {
 static struct xenbus_driver fido_back_driver = {
 	.name = "fido-back",
 	.ids = fido_back_ids,
+	.driver.pm = &fido_suspend_ops,
 	.allow_rebind = true,
 	.probe = fido_back_probe,
 	.remove = fido_xenbus_remove,

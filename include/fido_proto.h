@@ -34,6 +34,9 @@
  *     root-ref           = grant reference of the root page      frontend
  *     event-channel      = unbound port for the peer             frontend
  *     features           = bits, decimal; none is defined yet    frontend
+ *     suspended          = "1": down for as long as the domain   frontend
+ *                          is suspended; absent otherwise; for
+ *                          people
  *     service/S/type     = "mmnet", "mmblk", ...                 toolstack
  *     service/S/state    = "down" or "up"                        frontend
  *     service/S/error    = one line, absent if there is none     frontend
@@ -53,7 +56,7 @@
  *                          do not wait for the frontend again;
  *                          absent before
  *     state              = XenbusState, decimal                  both
- *     protocol-version, root-ref, features: as above             backend
+ *     protocol-version, root-ref, features, suspended: as above  backend
  *     service/S/...      as above, of this side                  both
  *
  *   /local/domain/F/error/device/fido/B/      xenbus' own, and the same
@@ -177,6 +180,7 @@
 #define FIDO_XS_FEATURES	"features"
 #define FIDO_XS_PEER_NAME	"peer-name"
 #define FIDO_XS_CONFIG_FILE	"config-file"
+#define FIDO_XS_SUSPENDED	"suspended"
 #define FIDO_XS_SERVICE		"service"
 #define FIDO_XS_SERVICE_TYPE	"type"
 #define FIDO_XS_SERVICE_STATE	"state"

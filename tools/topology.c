@@ -130,8 +130,8 @@ static bool read_uint(struct store *store, const char *dir, const char *name,
 }
 
 /*
- * xenbus writes "ERRNO MESSAGE", and nobody takes it back: it is of interest
- * while the link is not connected.
+ * xenbus writes "ERRNO MESSAGE", the number without its sign, and nobody takes
+ * it back: it is of interest while the link is not connected.
  */
 static char *read_error(struct store *store, struct end *end)
 {
@@ -145,9 +145,10 @@ static char *read_error(struct store *store, struct end *end)
 		return NULL;
 	err = strtol(s, &text, 10);
 	text += *text == ' ';
-	end->errno_value = err < 0 && err >= -MAX_ERRNO ? -err : 0;
+	err = labs(err);
+	end->errno_value = err <= MAX_ERRNO ? err : 0;
 	if (end->errno_value)
-		error = xasprintf("%s: %s", text, strerror(-err));
+		error = xasprintf("%s: %s", text, strerror(err));
 	else
 		error = xstrdup(s);
 	free(s);
@@ -156,7 +157,7 @@ static char *read_error(struct store *store, struct end *end)
 
 static void end_read(struct store *store, struct end *end, unsigned int side)
 {
-	unsigned int peer;
+	unsigned int peer, suspended;
 
 	end->present = read_uint(store, end->dir,
 				 side == FRONT ? "backend-id" : "frontend-id",
@@ -165,6 +166,8 @@ static void end_read(struct store *store, struct end *end, unsigned int side)
 		       &end->state))
 		end->state = XENBUS_UNKNOWN;
 	end->error = read_error(store, end);
+	end->suspended = read_uint(store, end->dir, FIDO_XS_SUSPENDED, 1,
+				   &suspended) && suspended;
 	end->config_file = store_read(store, "%s/" FIDO_XS_CONFIG_FILE,
 				      end->dir);
 }
@@ -313,6 +316,8 @@ const char *link_state(const struct link *link)
 		return "stale";
 	if (link_connected(link))
 		return "connected";
+	if (link->end[FRONT].suspended || link->end[BACK].suspended)
+		return "suspended";
 	if (link_in_state(link, XENBUS_CLOSING))
 		return "closing";
 	if (link_in_state(link, XENBUS_CLOSED))
@@ -368,6 +373,8 @@ char *join_problems(const struct link *link, const char *front,
 /* What to do about a link that does not connect. */
 const char *link_hint(const struct link *link)
 {
+	if (link->end[FRONT].suspended || link->end[BACK].suspended)
+		return "a VM is being suspended: wait until it is back";
 	if (link_in_state(link, XENBUS_INITIALISING))
 		return "load the module fido in both";
 	if (link_in_state(link, XENBUS_CLOSED))
@@ -391,6 +398,8 @@ const char *end_state(const struct end *end)
 
 	if (!end->domain.running)
 		return "gone";
+	if (end->present && end->suspended)
+		return "suspended";
 	return end->present ? words[end->state] : "missing";
 }
 

@@ -70,6 +70,7 @@ struct service {
  * @domain: the VM
  * @present: the directory is there, with what the toolstack writes
  * @state: XenbusState
+ * @suspended: this side is down for as long as its VM is suspended
  * @error: why this side's driver has given up, or NULL
  * @errno_value: the same as a number, 0 if it is not known
  * @config_file: where the supervisor found this link named, or NULL
@@ -80,6 +81,7 @@ struct end {
 	struct domain domain;
 	bool present;
 	unsigned int state;
+	bool suspended;
 	char *error;
 	int errno_value;
 	char *config_file;

@@ -101,6 +101,24 @@ vm_unpause() {
 	vm_mark "$1" running
 }
 
+# vm_checkpoint NAME FILE: saved, and goes on as the same domain.
+vm_checkpoint() {
+	in_dom0 "xl save -c $1 $2"
+}
+
+# vm_save NAME FILE: gone then, as far as Xen is concerned.
+vm_save() {
+	vm_expect_gone "$1"
+	in_dom0 "xl save $1 $2"
+}
+
+# vm_restore NAME FILE: under another domain id. Commands that have to survive this run detached: connections may not.
+vm_restore() {
+	in_dom0 "xl restore $2"
+	wait_for 60 vm_answers "$1"
+	echo "$(vm_domid "$1") running" > "$LAB_STATE/vms/$1"
+}
+
 vm_reboot() {
 	vm_kill "$1"
 	vm_create "$1"
