@@ -185,8 +185,10 @@ static void ethtool_get_drvinfo(struct net_device *dev,
 	const struct mmnet *mm = netdev_priv(dev);
 
 	strscpy(info->driver, KBUILD_MODNAME, sizeof(info->driver));
-	strscpy(info->bus_info, dev_name(&mm->fdev->dev),
-		sizeof(info->bus_info));
+	/* none while it is parked; does not change under RTNL */
+	if (mm->fdev)
+		strscpy(info->bus_info, dev_name(&mm->fdev->dev),
+			sizeof(info->bus_info));
 }
 
 /*

@@ -9,6 +9,7 @@
 #include "fido.h"
 #include "mmnet.h"
 #include "mmnet_proto.h"
+#include "park.h"
 
 static_assert(sizeof(struct mmnet_msg) == 24);
 static_assert(offsetof(struct mmnet_msg, hash) == 4);
@@ -41,30 +42,28 @@ static int mmnet_probe(struct fido_device *fdev)
 	int err;
 
 	dev = mmnet_netdev_create(fdev, config.nr_channels);
-	if (IS_ERR(dev)) {
-		fido_error(fdev, PTR_ERR(dev), "creating the interface");
+	if (IS_ERR(dev))
 		return PTR_ERR(dev);
-	}
 	fido_set_drvdata(fdev, dev);
 
 	/* from here on ->up() may come */
 	err = fido_enable(fdev, &config);
 	if (err) {
 		fido_error(fdev, err, "offering the service");
-		goto err_destroy;
+		goto err_remove;
 	}
 	fido_report(fdev, "interface", "%s", netdev_name(dev));
 	return 0;
 
-err_destroy:
-	mmnet_netdev_destroy(dev);
+err_remove:
+	mmnet_netdev_remove(dev);
 	return err;
 }
 
 static void mmnet_remove(struct fido_device *fdev)
 {
 	fido_disable(fdev);
-	mmnet_netdev_destroy(fido_get_drvdata(fdev));
+	mmnet_netdev_remove(fido_get_drvdata(fdev));
 }
 
 static int mmnet_up(struct fido_device *fdev)
@@ -104,6 +103,7 @@ module_init(mmnet_module_init);
 static void __exit mmnet_module_exit(void)
 {
 	fido_driver_unregister(&mmnet_driver);
+	mmnet_park_end();
 	mmnet_leave_exit();
 }
 module_exit(mmnet_module_exit);

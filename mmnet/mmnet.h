@@ -285,8 +285,16 @@ struct mmnet_queue {
 
 /**
  * struct mmnet - an interface
- * @fdev: the service
+ * @dev: the net device that this is the private part of
+ * @fdev: the service, NULL while the interface is parked; changed under RTNL
  * @up: the link is up, the polls are enabled; under RTNL
+ * @served: it has been up once; under RTNL
+ * @keep: what the toolstack knows the interface by, which outlives its service
+ *	then; or NULL
+ * @node: of an interface with @keep, in the list of them; see park.c, which
+ *	guards this and the following two
+ * @parked: it has no service
+ * @abandoned: it is given up as soon as possible. Never reset.
  * @copybreak: see MMNET_COPYBREAK
  * @speed: what ethtool shows, as it was set there
  * @duplex: the same
@@ -296,8 +304,14 @@ struct mmnet_queue {
  * @queue: the queues
  */
 struct mmnet {
+	struct net_device *dev;
 	struct fido_device *fdev;
 	bool up;
+	bool served;
+	char *keep;
+	struct list_head node;
+	bool parked;
+	bool abandoned;
 	u32 copybreak;
 	u32 speed;
 	u8 duplex;
@@ -347,7 +361,8 @@ static inline void mmnet_queue_worked(struct mmnet_queue *q)
 /* netdev.c */
 struct net_device *mmnet_netdev_create(struct fido_device *fdev,
 				       unsigned int nr_queues);
-void mmnet_netdev_destroy(struct net_device *dev);
+void mmnet_netdev_remove(struct net_device *dev);
+void mmnet_netdev_end(struct net_device *dev);
 void mmnet_netdev_up(struct net_device *dev);
 void mmnet_netdev_down(struct net_device *dev);
 void mmnet_netdev_set_xps(struct net_device *dev, unsigned int first);
@@ -361,6 +376,7 @@ unsigned int mmnet_queue_cpu(unsigned int index);
 void mmnet_queue_up(struct mmnet_queue *q, struct fido_chan *chan);
 void mmnet_queue_quiesce(struct mmnet_queue *q);
 void mmnet_queue_down(struct mmnet_queue *q);
+void mmnet_queue_park(struct mmnet_queue *q);
 void mmnet_queue_event(struct fido_chan *chan, void *priv);
 void mmnet_queue_watch(struct mmnet_queue *q);
 

@@ -2,8 +2,9 @@
 /*
  * The net device: its life, and the calls of the stack that are no packets.
  *
- * Three things come and go on their own: the service (the device exists), the
- * link (->up() to ->down(): carrier, polls, receiving) and the interface
+ * Three things come and go on their own: the service (the device exists, and
+ * longer than that if it is kept, see park.c), the link (->up() to ->down():
+ * carrier, polls, receiving) and the interface
  * (open: what is received goes to the stack, and something can be sent). The
  * last two change under RTNL:
  *
@@ -29,6 +30,7 @@
 
 #include "compat.h"
 #include "mmnet.h"
+#include "park.h"
 
 #define OFFLOADS	(NETIF_F_SG | NETIF_F_HW_CSUM | NETIF_F_TSO | \
 			 NETIF_F_TSO6 | NETIF_F_TSO_ECN | NETIF_F_GSO_UDP_L4)
@@ -177,6 +179,7 @@ void mmnet_netdev_up(struct net_device *dev)
 	for (i = 0; i < mm->nr_queues; i++)
 		mmnet_queue_up(&mm->queue[i], fido_chan(mm->fdev, i));
 	mm->up = true;
+	mm->served = true;
 	netif_carrier_on(dev);
 	if (netif_running(dev))
 		netif_tx_wake_all_queues(dev);
@@ -364,9 +367,99 @@ static int netdev_init_queues(struct net_device *dev, unsigned int nr_queues)
 	return err;
 }
 
+/* "no" is for services that are being removed. */
+static void netdev_set_keep(struct net_device *dev, struct fido_device *fdev)
+{
+	struct mmnet *mm = netdev_priv(dev);
+
+	mm->keep = fido_param(fdev, "keep");
+	if (!mm->keep || (*mm->keep && strcmp(mm->keep, "no")))
+		return;
+	kfree(mm->keep);
+	mm->keep = NULL;
+}
+
+/* One that outlives its service has no place below that. */
+static void netdev_set_place(struct net_device *dev, struct fido_device *fdev)
+{
+	struct mmnet *mm = netdev_priv(dev);
+
+	if (mm->keep)
+		mmnet_park_set_attrs(dev);
+	else
+		SET_NETDEV_DEV(dev, &fdev->dev);
+}
+
+static void netdev_free(struct net_device *dev)
+{
+	struct mmnet *mm = netdev_priv(dev);
+
+	netdev_free_queues(mm);
+	kfree(mm->keep);
+	free_netdev(dev);
+}
+
+static struct net_device *netdev_alloc(struct fido_device *fdev,
+				       unsigned int nr_queues)
+{
+	struct net_device *dev;
+	struct mmnet *mm;
+
+	dev = alloc_etherdev_mqs(sizeof(*mm), nr_queues, nr_queues);
+	if (!dev)
+		return NULL;
+	mm = netdev_priv(dev);
+	mm->dev = dev;
+	mm->fdev = fdev;
+	mm->copybreak = MMNET_COPYBREAK;
+	mm->speed = SPEED_UNKNOWN;
+	mm->duplex = DUPLEX_FULL;
+
+	dev->netdev_ops = &netdev_ops;
+	dev->ethtool_ops = &mmnet_ethtool_ops;
+	/* further addresses, as of a macvlan, need no promiscuous mode */
+	dev->priv_flags |= IFF_LIVE_ADDR_CHANGE | IFF_UNICAST_FLT;
+	netdev_set_keep(dev, fdev);
+	netdev_set_place(dev, fdev);
+	netdev_set_features(dev);
+	netdev_set_name(dev, fdev);
+	mmnet_xdp_set_features(dev);
+	netdev_set_mac(dev, fdev);
+	netdev_set_mtu(dev, fdev);
+	return dev;
+}
+
+static int netdev_build(struct net_device *dev)
+{
+	int err;
+
+	err = netdev_init_queues(dev, dev->num_tx_queues);
+	if (err)
+		return err;
+	netif_carrier_off(dev);
+	err = netdev_register(dev);
+	if (err)
+		return err;
+	rtnl_lock();
+	mmnet_netdev_set_xps(dev, 0);
+	rtnl_unlock();
+	return 0;
+}
+
+/* One that waits is taken over: it has all that it needs. */
+static void netdev_adopt(struct net_device *dev, struct fido_device *fdev)
+{
+	struct mmnet *mm = netdev_priv(dev);
+
+	rtnl_lock();
+	mm->fdev = fdev;
+	rtnl_unlock();
+	dev_info(&fdev->dev, "%s goes on here\n", netdev_name(dev));
+}
+
 /**
- * mmnet_netdev_create - make and register a net device
- * @fdev: its service
+ * mmnet_netdev_create - make and register a net device, or take one over
+ * @fdev: its service, which is told of errors
  * @nr_queues: number of channels
  *
  * Context: process.
@@ -375,58 +468,87 @@ static int netdev_init_queues(struct net_device *dev, unsigned int nr_queues)
 struct net_device *mmnet_netdev_create(struct fido_device *fdev,
 				       unsigned int nr_queues)
 {
-	struct net_device *dev;
-	struct mmnet *mm;
-	int err;
+	struct net_device *dev, *kept;
+	int err = -ENOMEM;
 
-	dev = alloc_etherdev_mqs(sizeof(*mm), nr_queues, nr_queues);
+	dev = netdev_alloc(fdev, nr_queues);
 	if (!dev)
-		return ERR_PTR(-ENOMEM);
-	mm = netdev_priv(dev);
-	mm->fdev = fdev;
-	mm->copybreak = MMNET_COPYBREAK;
-	mm->speed = SPEED_UNKNOWN;
-	mm->duplex = DUPLEX_FULL;
-
-	SET_NETDEV_DEV(dev, &fdev->dev);
-	dev->netdev_ops = &netdev_ops;
-	dev->ethtool_ops = &mmnet_ethtool_ops;
-	/* further addresses, as of a macvlan, need no promiscuous mode */
-	dev->priv_flags |= IFF_LIVE_ADDR_CHANGE | IFF_UNICAST_FLT;
-	netdev_set_features(dev);
-	netdev_set_name(dev, fdev);
-	mmnet_xdp_set_features(dev);
-	netdev_set_mac(dev, fdev);
-	netdev_set_mtu(dev, fdev);
-
-	err = netdev_init_queues(dev, nr_queues);
-	if (err)
-		goto err_free_netdev;
-	netif_carrier_off(dev);
-	err = netdev_register(dev);
-	if (err)
-		goto err_free_queues;
-	rtnl_lock();
-	mmnet_netdev_set_xps(dev, 0);
-	rtnl_unlock();
-	return dev;
-
-err_free_queues:
-	netdev_free_queues(mm);
-err_free_netdev:
-	free_netdev(dev);
+		goto err_report;
+	kept = mmnet_park_claim(dev);
+	if (kept != dev) {
+		netdev_free(dev);
+		if (!IS_ERR(kept))
+			netdev_adopt(kept, fdev);
+		return kept;
+	}
+	err = netdev_build(dev);
+	if (!err)
+		return dev;
+	mmnet_park_forget(dev);
+	netdev_free(dev);
+err_report:
+	fido_error(fdev, err, "creating the interface");
 	return ERR_PTR(err);
 }
 
 /**
- * mmnet_netdev_destroy - unregister and free a net device
+ * mmnet_netdev_end - unregister and free a net device
+ * @dev: device whose link is down; its service is going, or has gone before
+ *
+ * Context: process.
+ */
+void mmnet_netdev_end(struct net_device *dev)
+{
+	unregister_netdev(dev);
+	/* who comes earlier is told to try again, and finds its name free then */
+	mmnet_park_forget(dev);
+	netdev_free(dev);
+}
+
+/*
+ * Does it outlive its service? One that has never been up has nothing to keep:
+ * it may be that the toolstack is refused by the other side, and has removed
+ * the service without another word. Whoever removes the interface, and not
+ * merely the link to a VM that died, says so before.
+ */
+static bool netdev_stays(const struct mmnet *mm)
+{
+	bool stays;
+	char *keep;
+
+	if (!mm->keep || !mm->served)
+		return false;
+	keep = fido_param(mm->fdev, "keep");
+	stays = !keep || strcmp(keep, "no");
+	kfree(keep);
+	return stays;
+}
+
+/* When this returns, nobody looks at the service any more. */
+static void netdev_detach(struct net_device *dev)
+{
+	struct mmnet *mm = netdev_priv(dev);
+	unsigned int i;
+
+	rtnl_lock();
+	mm->fdev = NULL;
+	for (i = 0; i < mm->nr_queues; i++)
+		mmnet_queue_park(&mm->queue[i]);
+	rtnl_unlock();
+}
+
+/**
+ * mmnet_netdev_remove - the service goes, and unless it is kept the net device
  * @dev: device whose link is down
  *
  * Context: process.
  */
-void mmnet_netdev_destroy(struct net_device *dev)
+void mmnet_netdev_remove(struct net_device *dev)
 {
-	unregister_netdev(dev);
-	netdev_free_queues(netdev_priv(dev));
-	free_netdev(dev);
+	if (!netdev_stays(netdev_priv(dev))) {
+		mmnet_netdev_end(dev);
+		return;
+	}
+	netdev_detach(dev);
+	mmnet_park_add(dev);
 }

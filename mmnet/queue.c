@@ -240,6 +240,23 @@ void mmnet_queue_down(struct mmnet_queue *q)
 }
 
 /**
+ * mmnet_queue_park - let go of all that was received
+ * @q: queue that is down
+ *
+ * With a time-out for it (gro_flush_timeout) GRO may hold back frames that the
+ * next poll would have delivered. There is none for now, and they may lie in
+ * the memory of a domain that is dead, and not freed as long as that is in use:
+ * they go with the poll, as if the interface went.
+ *
+ * Context: process, under RTNL.
+ */
+void mmnet_queue_park(struct mmnet_queue *q)
+{
+	netif_napi_del(&q->napi);
+	compat_napi_add(q->dev, &q->napi, queue_poll, q->index);
+}
+
+/**
  * mmnet_queue_init - initialise
  * @q: queue, zeroed
  * @dev: its device

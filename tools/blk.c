@@ -9,6 +9,7 @@
 #include "blk.h"
 #include "change.h"
 #include "json.h"
+#include "keep.h"
 #include "list.h"
 #include "options.h"
 #include "service.h"
@@ -44,24 +45,6 @@ static const char *node_or(const struct service *service, unsigned int side,
 	return value ? value : otherwise;
 }
 
-/*
- * What the client of a disk that is kept knows it by: it must be the same for
- * each life of the server, and nobody else's. To be freed.
- */
-static char *keep_name(const struct domain *server, const char *device)
-{
-	return xasprintf("%s:%s", server->name, device);
-}
-
-/* Does it outlive its server? */
-bool disk_is_kept(const struct service *service)
-{
-	unsigned int client;
-
-	return client_side(service, &client) &&
-		service_node(service, client, "keep");
-}
-
 /* The nodes of a server that is gone are, too: the client's may tell. */
 static const char *device_of(const struct service *service,
 			     unsigned int client)
@@ -71,7 +54,7 @@ static const char *device_of(const struct service *service,
 
 	if (device)
 		return device;
-	keep = strstr(node_or(service, client, "keep", ""), ":/");
+	keep = strstr(node_or(service, client, KEEP_NODE, ""), ":/");
 	return keep ? keep + 1 : "";
 }
 
@@ -148,37 +131,13 @@ static void check_sharing(const struct request *req, const struct link *link,
 	    link->end[client].domain.domid);
 }
 
-/* There is one disk of a name in a client, which its old link still has. */
-static void check_kept(const struct link *link, const struct service *service,
-		       const struct domain *client, const char *keep)
-{
-	unsigned int side;
-
-	if (client_side(service, &side) &&
-	    link->end[side].domain.domid == client->domid &&
-	    !strcmp(node_or(service, side, "keep", ""), keep))
-		die("%s has %s by a link that is stale: \"fidoctl link remove --stale\" first",
-		    client->name, keep);
-}
-
-/* Without a name it is not known any more when the VM comes back. */
 static void check_keep(const struct request *req,
 		       const struct topology *topology,
 		       const struct link *link, unsigned int client)
 {
-	const struct domain *server = &link->end[!client].domain;
-	char *keep = keep_name(server, req->device);
-	unsigned int i, j;
+	char *keep = keep_name(&link->end[!client].domain, req->device);
 
-	if (!domain_has_name(server))
-		die("VM %u has no name: --keep needs one", server->domid);
-	for (i = 0; i < topology->nr_links; i++) {
-		const struct link *other = &topology->link[i];
-
-		for (j = 0; link_stale(other) && j < other->nr_services; j++)
-			check_kept(other, &other->service[j],
-				   &link->end[client].domain, keep);
-	}
+	keep_check(topology, &link->end[client].domain, BLK_TYPE, keep);
 	free(keep);
 }
 
@@ -231,8 +190,8 @@ static void write_keep(struct store *store, const struct link *link,
 {
 	char *keep = keep_name(&link->end[!client].domain, device);
 
-	service_set(store, link, client, id, "keep", "%s", keep);
-	service_set(store, link, !client, id, "keep", "yes");
+	service_set(store, link, client, id, KEEP_NODE, "%s", keep);
+	service_set(store, link, !client, id, KEEP_NODE, "yes");
 	free(keep);
 }
 
@@ -285,7 +244,7 @@ static void print_json(const struct link *link, const struct service *service)
 	json_string("device", service_node(service, !side, "device"));
 	json_bool("read_only",
 		  !strcmp(node_or(service, !side, "mode", "r"), "r"));
-	json_bool("keep", disk_is_kept(service));
+	json_bool("keep", service_is_kept(service));
 	json_service_end();
 }
 

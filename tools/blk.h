@@ -7,7 +7,6 @@
 
 #include "topology.h"
 
-bool disk_is_kept(const struct service *service);
 char *disk_in_use(const struct link *link, const struct service *service);
 
 #endif /* FIDOCTL_BLK_H */

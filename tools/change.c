@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "change.h"
+#include "keep.h"
 #include "util.h"
 
 /* Link */
@@ -325,8 +326,8 @@ static void retire_half(struct store *store, const struct link *link,
 	char *path = xasprintf("%s/" FIDO_XS_SERVICE_TYPE, dir);
 
 	store_remove(store, path);
-	if (give_up && service_has(store, link, side, id, "keep"))
-		store_write(store, dir, "keep", "no");
+	if (give_up && service_has(store, link, side, id, KEEP_NODE))
+		store_write(store, dir, KEEP_NODE, "no");
 	free(path);
 	free(dir);
 }
@@ -334,7 +335,7 @@ static void retire_half(struct store *store, const struct link *link,
 /*
  * The first of two steps: it is no service any more. The drivers take "state"
  * away when they have let go of it, which a directory without it cannot tell.
- * With @give_up that includes a disk that would be kept else.
+ * With @give_up that includes what would be kept else.
  */
 void service_retire(struct store *store, const struct link *link,
 		    unsigned int id, bool give_up)

@@ -192,7 +192,7 @@ static const struct key keys[] = {
 	{ "timeout", IN_BLK, false, take_timeout },
 	{ "read-only", IN_BLK, false, take_read_only },
 	{ "shared", IN_BLK, false, take_shared },
-	{ "keep", IN_BLK, false, take_keep },
+	{ "keep", IN_NET | IN_BLK, false, take_keep },
 	{ "serial", IN_BLK, false, take_serial },
 };
 

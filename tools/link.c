@@ -6,6 +6,7 @@
 #include "blk.h"
 #include "change.h"
 #include "json.h"
+#include "keep.h"
 #include "list.h"
 #include "options.h"
 #include "retire.h"
@@ -238,7 +239,7 @@ static bool retire_kept(struct store *store, const struct link *link,
 		service = &link->service[i];
 		ids[service->id] = false;
 		why = disk_in_use(link, service);
-		if (disk_is_kept(service) && (force || !why)) {
+		if (service_is_kept(service) && (force || !why)) {
 			service_retire(store, link, service->id, true);
 			ids[service->id] = true;
 			any = true;
@@ -249,9 +250,9 @@ static bool retire_kept(struct store *store, const struct link *link,
 }
 
 /*
- * Disks that are kept would outlive the link. Who removes that by name means
- * them, too, but for one that is open, and whose server is gone: it has
- * requests that may wait for the server to return.
+ * What is kept would outlive the link. Who removes that by name means it, too,
+ * but for a disk that is open, and whose server is gone: it has requests that
+ * may wait for the server to return.
  */
 static void give_up_kept(struct store *store, const struct options *opt,
 			 struct link *link)

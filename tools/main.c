@@ -56,8 +56,9 @@ static const struct command commands[] = {
 	  "one link with its services" },
 
 	{ "net", "add", cmd_net_add, 2, 2,
-	  OPT_WAIT | OPT_JSON | OPT_MAC | OPT_NAME | OPT_MTU | OPT_QUEUES,
-	  "A B [--mac-a MAC] [--mac-b MAC] [--name-a NAME] [--name-b NAME] [--mtu N] [--queues N] [--wait SECONDS] [--json]",
+	  OPT_WAIT | OPT_JSON | OPT_MAC | OPT_NAME | OPT_MTU | OPT_QUEUES |
+	  OPT_KEEP,
+	  "A B [--mac-a MAC] [--mac-b MAC] [--name-a NAME] [--name-b NAME] [--mtu N] [--queues N] [--keep] [--wait SECONDS] [--json]",
 	  "a network interface in each VM, a queue for each vCPU that both have (and a link)" },
 	{ "net", "remove", cmd_net_remove, 2, 2, 0, "A B",
 	  "takes the interfaces away, the link stays" },

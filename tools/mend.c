@@ -3,6 +3,7 @@
 
 #include "blk.h"
 #include "change.h"
+#include "keep.h"
 #include "mend.h"
 #include "options.h"
 #include "retire.h"
@@ -114,7 +115,7 @@ static void retire_if_ours(struct store *store, const struct link *link,
 		service = &link->service[i];
 		if (service->id != m->id || !service_config_file(service))
 			continue;
-		if (m->park && disk_is_kept(service))
+		if (m->park && service_is_kept(service))
 			service_retire(store, link, m->id, false);
 		else
 			retire_unless_open(store, link, service);

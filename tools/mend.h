@@ -17,7 +17,7 @@
  * @front: domid of the link's frontend
  * @back: domid of its backend
  * @id: of the service to remove
- * @park: a disk that is kept stays with its client, for the next service
+ * @park: what is kept stays with its VM, for the next service
  */
 struct mending {
 	const struct wish *wish;

@@ -7,6 +7,7 @@
 
 #include "change.h"
 #include "json.h"
+#include "keep.h"
 #include "list.h"
 #include "options.h"
 #include "service.h"
@@ -72,6 +73,35 @@ static const char *make_mac(char *mac, const struct domain *own,
 	return mac;
 }
 
+/* Each VM has an interface that may wait for the other one. */
+static void check_net(const struct request *req,
+		      const struct topology *topology, const struct link *link,
+		      unsigned int side_a)
+{
+	unsigned int side;
+	char *keep;
+
+	(void)side_a;
+	for (side = 0; req->opt->given & OPT_KEEP && side < NR_SIDES; side++) {
+		keep = keep_name(&link->end[!side].domain, NET_TYPE);
+		keep_check(topology, &link->end[side].domain, NET_TYPE, keep);
+		free(keep);
+	}
+}
+
+static void write_keep(struct store *store, const struct link *link,
+		       unsigned int id)
+{
+	unsigned int side;
+	char *keep;
+
+	for (side = 0; side < NR_SIDES; side++) {
+		keep = keep_name(&link->end[!side].domain, NET_TYPE);
+		service_set(store, link, side, id, KEEP_NODE, "%s", keep);
+		free(keep);
+	}
+}
+
 static void write_net(struct store *store, const struct request *req,
 		      const struct link *link, unsigned int side_a,
 		      unsigned int id)
@@ -101,17 +131,21 @@ static void write_net(struct store *store, const struct request *req,
 				    opt->mtu);
 		service_set(store, link, side, id, "queues", "%u", queues);
 	}
+	if (opt->given & OPT_KEEP)
+		write_keep(store, link, id);
 }
 
 static void print_json(const struct link *link, const struct service *service)
 {
 	json_service_begin(link, service);
+	json_bool("keep", service_is_kept(service));
 	json_service_end();
 }
 
 static const struct service_kind net_kind = {
 	.type = NET_TYPE,
 	.matches = net_matches,
+	.check = check_net,
 	.write = write_net,
 	.print_json = print_json,
 };

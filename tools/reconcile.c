@@ -173,7 +173,7 @@ static void make(struct supervisor *sup, const struct config_file *file,
 
 /*
  * It is added again later on, when both drivers have seen that it went. With
- * @park as the same disk.
+ * @park as the same disk or interface, if it is kept.
  */
 static void unmake(struct supervisor *sup, const struct config_file *file,
 		   struct wish *wish, const struct look *look, bool park)

@@ -88,7 +88,8 @@ static void test_keep(void **state)
 	struct config_file *file =
 		parse("[blk]\nclient=a\nserver=b\ndevice=/dev/x\n"
 		      "timeout=60\nkeep=yes\n"
-		      "[blk]\nclient=a\nserver=b\ndevice=/dev/y\nkeep = no\n");
+		      "[blk]\nclient=a\nserver=b\ndevice=/dev/y\nkeep = no\n"
+		      "[net]\na=a\nb=b\nqueues = 2\nkeep = yes\n");
 	struct wish *wish = file->wish;
 
 	assert_int_equal(file->nr_faults, 0);
@@ -96,6 +97,8 @@ static void test_keep(void **state)
 	assert_string_equal(wish[0].text, "timeout=60 keep=yes");
 	assert_int_equal(wish[1].opt.given, 0);
 	assert_string_equal(wish[1].text, "keep=no");
+	assert_int_equal(wish[2].opt.given, OPT_KEEP | OPT_QUEUES);
+	assert_string_equal(wish[2].text, "queues=2 keep=yes");
 }
 
 static void test_empty(void **state)
@@ -144,7 +147,8 @@ static void test_values(void **state)
 		"absolute path");
 	refused(BLK "read-only = true\n", 5, "read-only: say yes or no");
 	refused(BLK "keep = 1\n", 5, "keep: say yes or no");
-	refused(NET "keep = yes\n", 4, "[net] knows no \"keep\"");
+	refused(NET "keep = always\n", 4, "keep: say yes or no");
+	refused(NET "timeout = 9\n", 4, "[net] knows no \"timeout\"");
 	refused(BLK "depth = 129\n", 5, "depth: say a number from 1 to 128");
 	refused(BLK "timeout = 0\n", 5, "timeout: say a number from 1");
 	refused(BLK "queues = 15\npoll-queues = 2\n", 1,
