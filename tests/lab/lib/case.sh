@@ -86,6 +86,20 @@ vm_kill() {
 	vm_destroy "$1"
 }
 
+# Its kernel panics, once the command has been answered. The domain stays, as xl.cfg says, until vm_kill.
+vm_panic() {
+	expect_log 'Kernel panic - not syncing: sysrq triggered crash'
+	vm_expect_gone "$1"
+	in_vm "$1" "setsid sh -c 'sleep 0.5; echo c > /proc/sysrq-trigger' < /dev/null > /dev/null 2>&1 &"
+	wait_for 30 vm_has_crashed "$1"
+}
+
+vm_has_crashed() {
+	local list
+	list=$(domain_list) || return 1
+	awk -v n="$1" '$1 == n && $3 ~ /c/ { found = 1 } END { exit !found }' <<< "$list"
+}
+
 vm_shutdown() {
 	vm_expect_gone "$1"
 	in_dom0 "xl shutdown -w $1"
