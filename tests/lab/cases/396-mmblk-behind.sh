@@ -43,7 +43,6 @@ exclusive() {
 	disk_serve "$1"
 	said=$(expect_failure in_dom0 "fidoctl blk add b a:$2 --wait $((20 * SLOW)) 2>&1")
 	assert_match "$said" 'mounted or otherwise in use' "what fidoctl says about $2"
-	in_dom0 "fidoctl blk remove b a:$2"
 	disk_remove b a "$1" only
 }
 
