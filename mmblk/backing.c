@@ -17,8 +17,9 @@
  *
  * Return: 0; -ENOTBLK if it is neither; -EBUSY if it is mounted or otherwise in
  * use, -ETXTBSY if it is a file that is; -EROFS if it cannot be written;
- * -EMEDIUMTYPE if it is a zoned device; -EPERM if it is a file that nobody may write; -EOPNOTSUPP if it is a file of
- * a file system that is no place for data; another error.
+ * -EMEDIUMTYPE if it is a zoned device; -EPERM if it is a file that nobody may
+ * write; -EOPNOTSUPP if it is a file of a file system that is no place for
+ * data; another error.
  */
 int mmblk_backing_open(struct mmblk_backing *backing, const char *name,
 		       bool write)
