@@ -20,9 +20,17 @@ told() {
 	in_vm a "cat /sys/bus/fido/devices/fido-$(domid_of b).${service##*.}/$1"
 }
 
+# unsupported: requests of DISK that the device cannot do. A loop device on a file system without that finds out by the first
+# zeroes that it is to write, as it does for a user of its own; who asked then writes them.
+unsupported() {
+	in_vm b "dmesg | grep -c 'operation not supported error, dev $DISK, .*(WRITE_ZEROES)' || true"
+}
+
 # serves DEVICE COPIED: verified writes, a file system, and the same bytes on both sides; COPIED is 1 if the client's pages do not reach the device
 serves() {
+	local before
 	disk_serve "$1"
+	before=$(unsupported)
 	assert_eq "$(told bounce)" "$2" "is data for $1 copied"
 	fio_raw --rw=randwrite --bssplit=4k/50:64k/30:256k/20 --size=16M --iodepth=16
 	if [ "$2" = 1 ]; then
@@ -32,7 +40,7 @@ serves() {
 	fi
 	in_vm b "mkfs.ext4 -q /dev/$DISK && mount /dev/$DISK /mnt && head -c 6M /dev/urandom > /mnt/file && umount /mnt && e2fsck -fn /dev/$DISK"
 	same_sums
-	assert_eq "$(disk_stat b "$DISK" errors)" 0 "errors of $1"
+	assert_eq "$(disk_stat b "$DISK" errors)" $(($(unsupported) - before)) "errors of $1"
 	assert_eq "$(served_stat b a "$DISK" refused)" 0 "refused requests of $1"
 	disk_remove b a "$1" only
 }

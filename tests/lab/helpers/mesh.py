@@ -48,10 +48,10 @@ PIECE = 1 << 16
 # Seconds for which a transfer may stand still: a peer that is paused breaks none.
 PATIENCE = 120
 # Seconds between files, rounds and attempts: a VM that boots beside all this needs its share of the processors.
-REST = 0.2
+REST = 0.3
 LOOK = 0.25
 FILE_MIN, FILE_MAX = 10_000, 2_000_000
-DISK_MIB = 8
+DISK_MIB = 2
 FIO = ["fio", "--name=mesh", "--ioengine=libaio", "--direct=1", "--verify=crc32c", "--verify_fatal=1",
        "--output-format=terse", "--rw=randwrite", "--bssplit=512/5:4k/50:64k/35:1M/10",
        f"--size={DISK_MIB}M", "--iodepth=16",
