@@ -13,7 +13,8 @@
  * found it, and leaves it when nothing has come for that long. While the idler
  * looks, the peer is told not to signal; before anybody else gets the CPU, the
  * threshold is armed again. So nothing depends on when the idler runs: without
- * it, and whenever it does not run, there are signals as ever.
+ * it, and whenever it does not run, there are signals as ever. It does not where
+ * the hypervisor lets others wait for the processor (crowd.c).
  *
  * What it finds it tells by the client's callback, as an interrupt would.
  */
@@ -38,6 +39,7 @@
 
 #include "chan.h"
 #include "compat.h"
+#include "crowd.h"
 #include "idle.h"
 
 #define MAX_IDLE_POLL_US	10000
@@ -139,7 +141,7 @@ void fido_idle_event(struct fido_chan *chan)
 	now = local_clock();
 	/* pairs with the release in idle_take_off() */
 	if (!smp_load_acquire(&chan->idle.home) && idle_is_warm(chan, now) &&
-	    cpu_active(smp_processor_id()))
+	    !fido_crowd_is_here(now) && cpu_active(smp_processor_id()))
 		idle_join(chan);
 	WRITE_ONCE(chan->idle.latest, now);
 }
@@ -345,12 +347,15 @@ static void idler_drop(struct fido_idler *idler, bool all)
 static void idler_run(unsigned int cpu)
 {
 	struct fido_idler *idler = per_cpu_ptr(&fido_idlers, cpu);
+	u64 now;
 
 	preempt_disable();
 	rcu_read_lock();
 	idler_look(idler);
 	idler_unwatch(idler);
-	idler_drop(idler, false);
+	now = local_clock();
+	fido_crowd_watch(now);
+	idler_drop(idler, fido_crowd_is_here(now));
 	rcu_read_unlock();
 	preempt_enable();
 	/* whoever is runnable comes first; and all kinds of RCU see a switch */
