@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
-# LONG: not tried yet
 # DESCRIPTION: an interface that is kept stays when its peer's VM dies and is started again, with index, addresses, routes and sockets; a TCP stream goes on over a link that is made anew; what is done to it while it waits; what does not fit, and what nobody wants any more
+# SHORT: nothing is done to it while it waits
 # TIMEOUT: 1200
 # shellcheck disable=SC1091
 . "$LAB_DIR/cases/xdp-lib.sh"
@@ -237,7 +237,7 @@ run() {
 	assert_eq "$(attribute a keep)" b:mmnet "what the interface is known by"
 	peer_dies_and_returns
 	stream_outlives_link
-	is_an_interface_still
+	[ "$LONG" = 0 ] || is_an_interface_still
 	goes_at_last
 }
 

@@ -86,13 +86,13 @@ run() {
 		helper $vm datagrams.py
 	done
 	for length in $FRAMES; do
-		check 1 "frame of $length" frames_arrive a b mmnet0 $length
+		check 1 "frame of $length" frames_arrive a b mmnet0 "$length"
 	done
 	for length in $DATAGRAMS4; do
-		check 4 "datagram of $length" one_datagram $length "${ADDRESS4[b]}"
+		check 4 "datagram of $length" one_datagram "$length" "${ADDRESS4[b]}"
 	done
 	for length in $DATAGRAMS6; do
-		check 4 "datagram of $length, IPv6" one_datagram $length "${ADDRESS6[b]}"
+		check 4 "datagram of $length, IPv6" one_datagram "$length" "${ADDRESS6[b]}"
 	done
 	make_file a $((2 << 20))
 	check_stream "${ADDRESS4[b]}"
