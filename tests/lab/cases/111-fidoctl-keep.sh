@@ -5,40 +5,14 @@
 # TIMEOUT: 1200
 # shellcheck disable=SC1091
 . "$LAB_DIR/cases/mmblk-lib.sh"
+# shellcheck disable=SC1091
+. "$LAB_DIR/cases/watch-lib.sh"
 
-CONF=/tmp/fido-keep
-LOG=/tmp/fido-keep.log
-IMAGE=/var/tmp/fido-keep.img
-SCRIPT=/tmp/block-keep
-IMAGE_MIB=96
 LIMIT=$((10 * SLOW))
-
-# ---- the device behind: dom0's, so that it survives a ----
-
-# The part of a hotplug script that blkback needs
-behind_make() {
-	to_vm dom0 "$SCRIPT" << 'EOF'
-#!/bin/sh
-[ "$1" = add ] || exit 0
-device=$(xenstore-read "$XENBUS_PATH/params")
-xenstore-write "$XENBUS_PATH/physical-device" "$(stat -L -c %t:%T "$device")" "$XENBUS_PATH/hotplug-status" connected
-EOF
-	in_dom0 "chmod +x $SCRIPT; modprobe -a loop xen-blkback; truncate -s ${IMAGE_MIB}M $IMAGE"
-	BEHIND=$(in_dom0 "losetup -f --show $IMAGE")
-}
-
-behind_attach() {
-	in_vm a 'modprobe xen-blkfront'
-	in_dom0 "xl block-attach a 'format=raw,backendtype=phy,vdev=xvdb,access=rw,script=$SCRIPT,target=$BEHIND'"
-	wait_for 30 in_vm a 'test -b /dev/xvdb'
-}
-
-# ---- the supervisor ----
 
 # configure [LINE]: one disk of a in b
 configure() {
-	in_dom0 "mkdir -p $CONF"
-	to_vm dom0 $CONF/keep.conf << EOF
+	watch_configure << EOF
 [blk]
 client = b
 server = a
@@ -47,26 +21,6 @@ queues = 1
 keep = yes
 ${1-}
 EOF
-}
-
-watch_start() {
-	in_vm_bg dom0 "echo \$\$ > $LOG.pid; exec fidoctl watch --config $CONF 2>> $LOG"
-	WATCH=$BG
-	wait_for 10 said begins
-}
-
-watch_end() {
-	in_dom0 "kill \$(cat $LOG.pid)"
-	wait "$WATCH"
-	in_dom0 "cat $LOG; : > $LOG"
-}
-
-said() {
-	in_dom0 "grep -q '$1' $LOG"
-}
-
-disk_is_up() {
-	in_dom0 "fidoctl blk show b a:/dev/xvdb | head -n 1 | grep -q ': up\$'"
 }
 
 # ---- the client ----
@@ -214,10 +168,10 @@ run() {
 	expect_log 'I/O error|Buffer I/O|timeout error|cannot serve|cannot keep'
 	no_links
 	wait_for 30 no_disk
-	in_dom0 "rm -rf $CONF $LOG $LOG.pid"
+	watch_fresh
 	load_modules a b
 	in_vm b 'modprobe mmblk; sysctl -qw kernel.hung_task_timeout_secs=0'
-	behind_make
+	behind_make 96
 	behind_attach
 	in_vm a 'modprobe mmblk'
 	# shellcheck disable=SC2034 # for same_sums
@@ -230,11 +184,11 @@ run() {
 }
 
 cleanup() {
-	in_dom0 "kill \$(cat $LOG.pid) 2> /dev/null; cat $LOG; rm -rf $CONF $LOG $LOG.pid; true"
+	watch_cleanup
 	in_vm b 'pkill fio; pkill dd; true'
 	no_links
 	# shellcheck disable=SC2016 # for the VM's shell
 	in_vm b 'for f in /sys/block/mmblk*/mmblk/abandon; do echo 1 > $f; done 2> /dev/null; umount /mnt 2> /dev/null; true'
 	in_vm b 'rm -f /tmp/sums; sysctl -qw kernel.hung_task_timeout_secs=120'
-	in_dom0 "xl block-detach a xvdb > /dev/null 2>&1; losetup -D; rm -f $IMAGE $SCRIPT; true"
+	behind_gone
 }
