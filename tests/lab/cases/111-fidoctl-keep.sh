@@ -140,6 +140,33 @@ abandoned() {
 	in_vm b 'rmmod mmblk && modprobe mmblk'
 	vm_create a
 	load_modules a
+	behind_attach
+}
+
+# Both of its ends know nothing of each other any more, and nobody has said that it shall go.
+link_vanishes() {
+	local front
+	front=/local/domain/$(domid_of b)/device/fido/$(domid_of a)
+	in_dom0 "xenstore-rm \$(xenstore-read $front/backend) $front"
+	wait_for 30 parked_is 1
+}
+
+# loop_resize LOOP SIZE
+loop_resize() {
+	in_vm a "truncate -s $2 /tmp/loop.img && losetup -c $1"
+}
+
+# Both sides of a service are up, and the disk is not: who adds it is told.
+smaller_is_refused() {
+	local said
+	link_vanishes
+	loop_resize "$1" 8M
+	said=$(expect_failure in_dom0 "fidoctl blk add b a:$1 --keep --wait $((20 * SLOW)) 2>&1")
+	assert_match "$(grep -v waiting <<< "$said")" 'the device that came back is smaller' "what is said of a smaller one"
+	wait_for 30 parked_is 1
+	loop_resize "$1" 16M
+	in_dom0 "fidoctl blk add b a:$1 --keep --wait $((20 * SLOW))"
+	wait_for 30 parked_is 0
 }
 
 # What is in the memory of a goes with it; what may be is written through.
@@ -159,9 +186,34 @@ what_is_kept() {
 	in_vm b "dd if=/dev/urandom of=/dev/$DISK bs=64k count=32 oflag=direct"
 	in_vm b "blkdiscard -z -o 1M -l 1M /dev/$DISK"
 	same_sums
+	smaller_is_refused "$loop"
+	same_sums
 	in_dom0 "fidoctl link remove a b --wait $((30 * SLOW))"
 	wait_for 30 no_disk
 	loop_destroy "$loop"
+}
+
+# Nobody names it any more, and its server is away: it goes once nobody has it open, and does not wait for ever.
+dropped() {
+	configure
+	watch_start
+	wait_for 60 disk_is_up
+	wait_for 30 one_disk
+	DISK=$(disk_name)
+	in_vm_bg b "exec sleep $((300 * SLOW)) 3< /dev/$DISK"
+	wait_for 20 in_dom0 'fidoctl blk show b a:/dev/xvdb | grep -q "users = 1"'
+	# what it left is still there when the supervisor begins
+	watch_end
+	vm_kill a
+	vm_wait_gone a
+	watch_configure_away
+	watch_start
+	wait_for 30 said "removed later: disk $DISK is in use in b"
+	one_disk || fail 'an open disk was removed'
+	in_vm b 'pkill sleep; true'
+	wait_for 30 no_disk
+	wait_for 10 said 'stale link .* removed'
+	watch_end
 }
 
 run() {
@@ -177,15 +229,17 @@ run() {
 	# shellcheck disable=SC2034 # for same_sums
 	SERVED=/dev/xvdb
 	survives
-	[ "$LONG" = 1 ] || return 0
-	lapses
-	abandoned
-	what_is_kept
+	if [ "$LONG" = 1 ]; then
+		lapses
+		abandoned
+		what_is_kept
+	fi
+	dropped
 }
 
 cleanup() {
 	watch_cleanup
-	in_vm b 'pkill fio; pkill dd; true'
+	in_vm b 'pkill fio; pkill dd; pkill sleep; true'
 	no_links
 	# shellcheck disable=SC2016 # for the VM's shell
 	in_vm b 'for f in /sys/block/mmblk*/mmblk/abandon; do echo 1 > $f; done 2> /dev/null; umount /mnt 2> /dev/null; true'
