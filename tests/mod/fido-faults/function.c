@@ -118,8 +118,8 @@ asm(
 	".type faults_return, @function\n"
 	".globl faults_return\n"
 	"faults_return:\n"
-		ANNOTATE_NOENDBR
-		ASM_RET
+		ANNOTATE_NOENDBR "\n"
+		ASM_RET "\n"
 	".size faults_return, .-faults_return\n"
 );
 
