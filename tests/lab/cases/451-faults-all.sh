@@ -51,10 +51,8 @@ loading() {
 }
 
 run() {
-	touch "$CASE_DIR/sites"
 	faults_start
 	loading
-	in_vm a 'modprobe brd rd_nr=1 rd_size=16384'
 	beside_start
 	sites_of net
 	sites_of disk

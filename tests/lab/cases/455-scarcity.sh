@@ -1,7 +1,9 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
+# LONG: minutes
 # DESCRIPTION: maptrack entries that suffice for one peer alone, no event channel left, a quota of xenstore that is reached: what cannot be had is told, others go on, and when there is enough again it works
 # TIMEOUT: 600
+
 # A grant table that is too small: 016-small-tables.
 requires() {
 	need_module fido mmnet

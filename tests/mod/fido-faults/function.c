@@ -113,8 +113,7 @@ static unsigned int nr_probed;
  * Where a call that fails goes instead: back. In assembler, as no compiler may
  * touch the register of the result.
  */
-asm(
-	".text\n"
+asm(".text\n"
 	".type faults_return, @function\n"
 	".globl faults_return\n"
 	"faults_return:\n"
@@ -140,6 +139,7 @@ static int function_called(struct kprobe *kp, struct pt_regs *regs)
 	instruction_pointer_set(regs, (unsigned long)faults_return);
 	return 1;
 }
+
 NOKPROBE_SYMBOL(function_called);
 
 /*
@@ -151,6 +151,7 @@ static void function_returned(struct kprobe *kp, struct pt_regs *regs,
 			      unsigned long flags)
 {
 }
+
 NOKPROBE_SYMBOL(function_returned);
 
 static void function_probe(struct faults_function *function)

@@ -18,9 +18,10 @@
  *   echo "fail any fido+0x12ab 1 1" > do
  *                                fail the first call from this site, once
  *   echo "fail xenbus_printf any 3 2" > do
- *                                fail the third and the fourth call of it
- *   echo "fail any any 17 1" > do
- *                                fail the seventeenth call of anything
+ *                                fail the third and the fourth call of it,
+ *                                from wherever; a function can be "any", too
+ *   echo "fail device_add any 1 0" > do
+ *                                fail all calls of it
  *   echo off > do                fail nothing any more
  *   echo reset > do              forget all sites
  *   cat status                   "name value" a line: armed, calls that were
@@ -32,8 +33,6 @@
  * the place that the function returns to. One that a module calls as the last
  * thing that it does (a jump, to the compiler) returns to that function's
  * caller, and is found there, if that is one of the modules.
- *
- * A zero for the times fails all calls from the nth on.
  */
 #include <linux/module.h>
 
