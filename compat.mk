@@ -29,6 +29,11 @@ compat-flags += $(call compat-has,HAVE_BUS_UEVENT_CONST,linux/device/bus.h,.\*ue
 # container_of_const() (6.2, and in later 6.1)
 compat-flags += $(call compat-has,HAVE_CONTAINER_OF_CONST,linux/container_of.h,define container_of_const)
 
+# Modules
+
+# module.mem (6.4), for include/compat_module.h
+compat-flags += $(call compat-has,HAVE_MODULE_MEMORY,linux/module.h,struct module_memory \{)
+
 # Timers
 
 # from_timer() was renamed (6.16)
