@@ -16,141 +16,7 @@
 #include "export.h"
 #include "link.h"
 #include "service.h"
-#include "trace.h"
 #include "window.h"
-
-static void service_path(const struct fido_service *service, char *path,
-			 size_t size)
-{
-	snprintf(path, size, "%s/" FIDO_XS_SERVICE "/%u",
-		 service->link->xbdev->nodename, service->sid);
-}
-
-/* Parameters and reports */
-
-/**
- * fido_param - read a parameter of a service from xenstore
- * @fdev: service
- * @name: name of the node
- *
- * Context: process, sleeps.
- * Return: the value, to be freed with kfree(); NULL if there is none.
- */
-char *fido_param(struct fido_device *fdev, const char *name)
-{
-	char path[128];
-	char *value;
-
-	service_path(fdev->service, path, sizeof(path));
-	value = xenbus_read(XBT_NIL, path, name, NULL);
-	return IS_ERR(value) ? NULL : value;
-}
-EXPORT_SYMBOL_GPL(fido_param);
-
-/**
- * fido_param_uint - read a parameter that is a number
- * @fdev: service
- * @name: name of the node
- * @value: gets the number; unchanged on error
- *
- * Context: process, sleeps.
- * Return: 0, -ENOENT if there is no such node, -EINVAL if it is no number.
- */
-int fido_param_uint(struct fido_device *fdev, const char *name,
-		    unsigned int *value)
-{
-	char *text = fido_param(fdev, name);
-	int err;
-
-	if (!text)
-		return -ENOENT;
-	err = kstrtouint(text, 0, value);
-	kfree(text);
-	return err ? -EINVAL : 0;
-}
-EXPORT_SYMBOL_GPL(fido_param_uint);
-
-/*
- * Write a node of the service, but only while the toolstack wants the service:
- * writing would make the directory anew that it has just removed.
- */
-static bool service_write(struct fido_service *service, const char *name,
-			  const char *value)
-{
-	char path[128];
-
-	service_path(service, path, sizeof(path));
-	return xenbus_exists(XBT_NIL, path, FIDO_XS_SERVICE_TYPE) &&
-	       !xenbus_write(XBT_NIL, path, name, value);
-}
-
-/**
- * fido_report - show something about a service in xenstore
- * @fdev: service
- * @name: name of the node
- * @fmt: format of the value
- *
- * Context: process, sleeps.
- */
-void fido_report(struct fido_device *fdev, const char *name,
-		 const char *fmt, ...)
-{
-	va_list args;
-	char *value;
-
-	va_start(args, fmt);
-	value = kvasprintf(GFP_KERNEL, fmt, args);
-	va_end(args);
-	if (value)
-		service_write(fdev->service, name, value);
-	kfree(value);
-}
-EXPORT_SYMBOL_GPL(fido_report);
-
-/**
- * fido_error - say why a service does not work
- * @fdev: service
- * @err: negative error code
- * @fmt: one line, without a newline
- *
- * The line goes to the log, and to xenstore for fidoctl.
- *
- * Context: process, sleeps.
- */
-void fido_error(struct fido_device *fdev, int err, const char *fmt, ...)
-{
-	va_list args;
-	char *text;
-
-	va_start(args, fmt);
-	text = kvasprintf(GFP_KERNEL, fmt, args);
-	va_end(args);
-	if (!text)
-		return;
-	dev_err_ratelimited(&fdev->dev, "%s (error %d)\n", text, err);
-	service_write(fdev->service, FIDO_XS_SERVICE_ERROR, text);
-	kfree(text);
-}
-EXPORT_SYMBOL_GPL(fido_error);
-
-/* A node that is gone already, with its directory perhaps, is no error. */
-static void service_clear(const struct fido_service *service, const char *name)
-{
-	char path[128];
-
-	service_path(service, path, sizeof(path));
-	if (xenbus_exists(XBT_NIL, path, name))
-		xenbus_rm(XBT_NIL, path, name);
-}
-
-static void service_report_state(struct fido_service *service)
-{
-	trace_fido_service(service->link, service->sid,
-			   service->chans ? service->chans->gen : 0,
-			   service->peer_gen, service->up);
-	service_write(service, FIDO_XS_SERVICE_STATE,
-		      service->up ? "up" : "down");
-}
 
 /* The two halves of the handshake */
 
@@ -220,7 +86,7 @@ static bool service_may_offer(struct fido_service *service)
 		fido_error(service->fdev, -EBUSY,
 			   "the peer still holds what earlier lives of this service sent: waiting until it lets go");
 	else if (!wait && service->waits)
-		service_clear(service, FIDO_XS_SERVICE_ERROR);
+		fido_service_clear(service, FIDO_XS_SERVICE_ERROR);
 	service->waits = wait;
 	return !wait;
 }
@@ -265,7 +131,7 @@ static void service_down(struct fido_service *service)
 			   driver);
 	drv->down(service->fdev);
 	WRITE_ONCE(service->up, false);
-	service_report_state(service);
+	fido_service_report_state(service);
 }
 
 /*
@@ -366,7 +232,7 @@ static bool service_connect(struct fido_service *service,
 		return true;
 	}
 	if (service->is_short)
-		service_clear(service, FIDO_XS_SERVICE_ERROR);
+		fido_service_clear(service, FIDO_XS_SERVICE_ERROR);
 	service->is_short = false;
 	fido_affinity_restore(service);
 	service->chans->used = true;
@@ -391,7 +257,7 @@ static void service_up(struct fido_service *service)
 		return;
 	}
 	WRITE_ONCE(service->up, true);
-	service_report_state(service);
+	fido_service_report_state(service);
 	fido_chans_live(service->chans);
 }
 
@@ -480,7 +346,7 @@ int fido_enable(struct fido_device *fdev,
 	} else {
 		service->config = *config;
 		service->enabled = true;
-		service_report_state(service);
+		fido_service_report_state(service);
 	}
 	mutex_unlock(&service->lock);
 	fido_link_kick(service->link);
@@ -558,7 +424,7 @@ static void service_add(struct fido_link *link, unsigned int sid,
 	mutex_init(&service->lock);
 	service->attached = link->state == FIDO_LINK_UP;
 	/* first of all: who reads other nodes than these sees no mark later */
-	service->marked = service_write(service, FIDO_XS_SERVICE_SEEN, "1");
+	service->marked = fido_service_write(service, FIDO_XS_SERVICE_SEEN, "1");
 	link->service[sid] = service;
 	fdev = fido_device_add(service, type);
 	if (IS_ERR(fdev)) {
@@ -578,7 +444,7 @@ static void service_remove(struct fido_link *link, unsigned int sid)
 	/* the driver's ->remove() is followed by fido_disable() */
 	fido_device_remove(service->fdev);
 	/* nobody has anything of it now: whoever removes it may wait for that */
-	service_clear(service, FIDO_XS_SERVICE_STATE);
+	fido_service_clear(service, FIDO_XS_SERVICE_STATE);
 	link->service[sid] = NULL;
 	put_device(&service->fdev->dev);
 }
@@ -595,7 +461,7 @@ static bool service_is_anew(const struct fido_service *service)
 
 	if (!service->marked)
 		return false;
-	service_path(service, path, sizeof(path));
+	fido_service_path(service, path, sizeof(path));
 	mark = xenbus_read(XBT_NIL, path, FIDO_XS_SERVICE_SEEN, NULL);
 	if (IS_ERR(mark))
 		return PTR_ERR(mark) == -ENOENT;

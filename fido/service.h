@@ -66,6 +66,14 @@ void fido_services_attach(struct fido_link *link);
 void fido_services_detach(struct fido_link *link);
 bool fido_services_step(struct fido_link *link);
 
+/* service_nodes.c */
+void fido_service_path(const struct fido_service *service, char *path,
+		       size_t size);
+bool fido_service_write(struct fido_service *service, const char *name,
+			const char *value);
+void fido_service_clear(const struct fido_service *service, const char *name);
+void fido_service_report_state(struct fido_service *service);
+
 /* affinity.c */
 void fido_affinity_keep(struct fido_service *service);
 void fido_affinity_restore(const struct fido_service *service);
