@@ -621,6 +621,8 @@ static void link_work_fn(struct work_struct *work)
 	again |= link->unshown || (!suspend && READ_ONCE(link->rescan));
 	if (suspend)
 		fido_suspend_step(link);
+	else
+		again |= fido_services_probe(link);
 	link_ack_event(link);
 	if (again)
 		link_work_again(link);

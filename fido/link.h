@@ -46,11 +46,13 @@ enum fido_link_state {
  * @last_gen: generation that this side used last
  * @drain: pages that the peer's generation @drain_gen may be using, or NULL
  * @drain_gen: see @drain
+ * @add_failed: the service in xenstore could not be made, and that was reported
  */
 struct fido_link_slot {
 	u32 last_gen;
 	struct fido_drain *drain;
 	u32 drain_gen;
+	bool add_failed;
 };
 
 /**
@@ -71,7 +73,7 @@ struct fido_link_slot {
  * @port: event channel of the link, until bound
  * @irq: the same, bound
  * @eoi_pending: an event has not been acknowledged (bit 0)
- * @held_lock: guards @held and @slot
+ * @held_lock: guards @held and @slot, but for what is of @work alone
  * @held: channels whose memory the peer may still read
  * @slot: by service id
  * @kick_lock: guards @removing and @asleep against fido_link_kick()

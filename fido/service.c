@@ -212,6 +212,28 @@ static void service_connect_later(struct fido_service *service, int err)
 	service->is_short = true;
 }
 
+/*
+ * Once more from the beginning, as the client may have used the rings already,
+ * and the kernel may have closed a port: the peer sees a service that was away.
+ */
+static void service_starve(struct fido_service *service)
+{
+	if (!service->is_starved)
+		fido_error(service->fdev, -ENOMEM,
+			   "cannot start, there is no memory: trying again");
+	service->is_starved = true;
+	service->retry_at = (jiffies + FIDO_STARVED_DELAY) ?: 1;
+	service_retire(service);
+}
+
+static bool service_must_wait(struct fido_service *service)
+{
+	if (service->retry_at && time_before(jiffies, service->retry_at))
+		return true;
+	service->retry_at = 0;
+	return false;
+}
+
 /* Returns false if it has to be tried again later. */
 static bool service_connect(struct fido_service *service,
 			    const struct service_view *view)
@@ -225,6 +247,10 @@ static bool service_connect(struct fido_service *service,
 					 view->chan_table);
 	if (service_is_short(service, err)) {
 		service_connect_later(service, err);
+		return false;
+	}
+	if (err == -ENOMEM) {
+		service_starve(service);
 		return false;
 	}
 	if (err) {
@@ -242,7 +268,8 @@ static bool service_connect(struct fido_service *service,
 	return true;
 }
 
-static void service_up(struct fido_service *service)
+/* Returns false if it has to be tried again later. */
+static bool service_up(struct fido_service *service)
 {
 	struct fido_driver *drv;
 	int err;
@@ -250,15 +277,23 @@ static void service_up(struct fido_service *service)
 	drv = container_of(service->fdev->dev.driver, struct fido_driver,
 			   driver);
 	err = drv->up(service->fdev);
+	if (err == -ENOMEM) {
+		service_starve(service);
+		return false;
+	}
 	if (err) {
 		fido_error(service->fdev, err, "cannot start");
 		service->enabled = false;
 		service_retire(service);
-		return;
+		return true;
 	}
+	if (service->is_starved)
+		fido_service_clear(service, FIDO_XS_SERVICE_ERROR);
+	service->is_starved = false;
 	WRITE_ONCE(service->up, true);
 	fido_service_report_state(service);
 	fido_chans_live(service->chans);
+	return true;
 }
 
 /*
@@ -284,6 +319,8 @@ static bool service_step(struct fido_service *service)
 		service_retire(service);
 		return false;
 	}
+	if (!service->chans && service_must_wait(service))
+		return true;
 	if (!service->chans && service_may_offer(service) &&
 	    !service_offer(service))
 		return true;
@@ -301,7 +338,7 @@ static bool service_step(struct fido_service *service)
 	}
 	if (!service->up && service->peer_gen &&
 	    view.peer_gen == service->chans->gen)
-		service_up(service);
+		return !service_up(service);
 	return false;
 }
 
@@ -411,14 +448,28 @@ EXPORT_SYMBOL_GPL(fido_peer_domid);
 
 /* All services of a link; called by the link's work only */
 
+/* No watch fires when memory comes back: then the scan has to come again. */
+static void service_add_failed(struct fido_link *link, unsigned int sid,
+			       int err)
+{
+	if (!link->slot[sid].add_failed)
+		dev_err(&link->xbdev->dev, "cannot add service %u: error %d%s\n",
+			sid, err, err == -ENOMEM ? ", trying again" : "");
+	link->slot[sid].add_failed = true;
+	if (err == -ENOMEM)
+		WRITE_ONCE(link->rescan, true);
+}
+
 static void service_add(struct fido_link *link, unsigned int sid,
 			const char *type)
 {
 	struct fido_service *service = kzalloc(sizeof(*service), GFP_KERNEL);
 	struct fido_device *fdev;
 
-	if (!service)
+	if (!service) {
+		service_add_failed(link, sid, -ENOMEM);
 		return;
+	}
 	service->link = link;
 	service->sid = sid;
 	mutex_init(&service->lock);
@@ -428,11 +479,11 @@ static void service_add(struct fido_link *link, unsigned int sid,
 	link->service[sid] = service;
 	fdev = fido_device_add(service, type);
 	if (IS_ERR(fdev)) {
-		dev_err(&link->xbdev->dev, "cannot add service %u: error %ld\n",
-			sid, PTR_ERR(fdev));
 		link->service[sid] = NULL;
+		service_add_failed(link, sid, PTR_ERR(fdev));
 		return;
 	}
+	link->slot[sid].add_failed = false;
 	fido_debugfs_add_service(service);
 }
 
@@ -645,5 +696,35 @@ bool fido_services_step(struct fido_link *link)
 		again |= service_step(service);
 		mutex_unlock(&service->lock);
 	}
+	return again;
+}
+
+/* Returns true if it has to be called again later. */
+static bool service_probe(struct fido_service *service)
+{
+	unsigned long at = READ_ONCE(service->probe_at);
+
+	if (!at)
+		return false;
+	if (time_after_eq(jiffies, at))
+		fido_device_probe(service->fdev);
+	return READ_ONCE(service->probe_at);
+}
+
+/**
+ * fido_services_probe - probe those again whose drivers found no memory
+ * @link: link
+ *
+ * Context: the link's work.
+ * Return: true if it has to be called again, without an event.
+ */
+bool fido_services_probe(struct fido_link *link)
+{
+	bool again = false;
+	unsigned int i;
+
+	for (i = 0; i < FIDO_MAX_SERVICES; i++)
+		if (link->service[i])
+			again |= service_probe(link->service[i]);
 	return again;
 }

@@ -7,6 +7,7 @@
 #define FIDO_SERVICE_H
 
 #include <linux/cpumask.h>
+#include <linux/jiffies.h>
 #include <linux/mutex.h>
 #include <linux/types.h>
 
@@ -15,6 +16,9 @@
 struct dentry;
 struct fido_chans;
 struct fido_link;
+
+/* Until memory is asked for again where there was none; nobody would tell */
+#define FIDO_STARVED_DELAY	HZ
 
 /**
  * struct fido_service - state behind a struct fido_device
@@ -34,6 +38,12 @@ struct fido_link;
  * @offer_failed: the last attempt to offer failed, and was reported
  * @is_short: of event channels to connect with, and that was reported
  * @waits: for the peer to let go of earlier offers, and that was reported
+ * @is_starved: there was no memory to start, and that was reported
+ * @retry_at: jiffies before which it is not tried again; zero: it was not
+ * @probe_at: the same for the driver's ->probe(), and whether that has to be
+ *	called at all; set with the device locked
+ * @probe_told: there was no memory in ->probe(), and that was reported; with
+ *	the device locked
  * @affinity: CPUs that were set for the events of each channel, or NULL
  * @up: ->up() succeeded and ->down() was not called since
  * @debugfs: file
@@ -55,6 +65,10 @@ struct fido_service {
 	bool offer_failed;
 	bool is_short;
 	bool waits;
+	bool is_starved;
+	unsigned long retry_at;
+	unsigned long probe_at;
+	bool probe_told;
 	struct cpumask *affinity[FIDO_MAX_CHANNELS];
 	bool up;
 	struct dentry *debugfs;
@@ -65,6 +79,7 @@ void fido_services_remove(struct fido_link *link);
 void fido_services_attach(struct fido_link *link);
 void fido_services_detach(struct fido_link *link);
 bool fido_services_step(struct fido_link *link);
+bool fido_services_probe(struct fido_link *link);
 
 /* service_nodes.c */
 void fido_service_path(const struct fido_service *service, char *path,
@@ -82,6 +97,7 @@ void fido_affinity_forget(struct fido_service *service);
 /* bus.c */
 struct fido_device *fido_device_add(struct fido_service *service,
 				    const char *type);
+void fido_device_probe(struct fido_device *fdev);
 void fido_device_remove(struct fido_device *fdev);
 int fido_bus_register(void);
 void fido_bus_unregister(void);
