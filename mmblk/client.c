@@ -161,9 +161,20 @@ static const char *mmblk_client_refuse(const struct mmblk_client *client,
 	return NULL;
 }
 
+/*
+ * Requests go at once, the limits follow when the disk's work gets there, which
+ * nobody can wait for: it may wait for requests itself. If they know of no write
+ * cache so far, flushes end in the block layer until then: no write may need
+ * one. The disk that is not there yet has no requests.
+ */
 static void mmblk_client_accept(struct mmblk_client *client,
 				const struct mmblk_config *config)
 {
+	bool cache = config->flags & MMBLK_C_WRITE_CACHE;
+
+	/* before mmblk_client_run(): who finds the queues running sees it */
+	WRITE_ONCE(client->through, cache && client->has_config &&
+				    (client->through || !client->flushes));
 	client->config = *config;
 	client->has_config = true;
 	if (client->anew)

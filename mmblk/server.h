@@ -139,6 +139,8 @@ struct mmblk_lane {
  * @backing: the device or file
  * @limit: what the client may ask of it
  * @config: what the client was told; of lane 0's thread
+ * @cached: it was told of a write cache; set by lane 0's thread
+ * @flushed: and has flushed since, if it was told of none before
  * @lane: one for each channel
  */
 struct mmblk_server {
@@ -148,10 +150,24 @@ struct mmblk_server {
 	struct mmblk_backing backing;
 	struct mmblk_limit limit;
 	struct mmblk_config config;
+	bool cached;
+	bool flushed;
 	struct mmblk_lane **lane;
 };
 
 #define to_mmblk_server(s) container_of(s, struct mmblk_server, service)
+
+/*
+ * Does the client not know that it has to flush? Then each write must be durable
+ * when it is answered. A device whose cache is switched on says nothing, and
+ * the client hears of it a second later, or more.
+ */
+static inline bool mmblk_server_uncached(const struct mmblk_server *server)
+{
+	/* pairs with the release in mmblk_server_tell() */
+	return !smp_load_acquire(&server->cached) ||
+	       !READ_ONCE(server->flushed);
+}
 
 /* serve.c */
 int mmblk_lane_start(struct mmblk_lane *lane);

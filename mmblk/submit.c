@@ -10,7 +10,19 @@
 #include "client.h"
 #include "segs.h"
 
-static blk_status_t mmblk_fill_head(struct request *rq,
+/*
+ * While the block layer may drop flushes that the server needs, no write needs
+ * one. Zeroes cannot be made durable: who wants them writes them as data.
+ */
+static blk_status_t mmblk_fill_through(struct mmblk_request *head)
+{
+	if (head->op == MMBLK_OP_WRITE)
+		head->flags |= MMBLK_F_FUA;
+	return head->op == MMBLK_OP_WRITE_ZEROES ? BLK_STS_NOTSUPP : BLK_STS_OK;
+}
+
+static blk_status_t mmblk_fill_head(const struct mmblk_client *client,
+				    struct request *rq,
 				    struct mmblk_request *head)
 {
 	switch (req_op(rq)) {
@@ -42,7 +54,8 @@ static blk_status_t mmblk_fill_head(struct request *rq,
 		head->flags |= MMBLK_F_FUA;
 	if (head->op == MMBLK_OP_WRITE_ZEROES && rq->cmd_flags & REQ_NOUNMAP)
 		head->flags |= MMBLK_F_NOUNMAP;
-	return BLK_STS_OK;
+	return READ_ONCE(client->through) ? mmblk_fill_through(head) :
+					    BLK_STS_OK;
 }
 
 /*
@@ -212,7 +225,7 @@ blk_status_t mmblk_queue_rq(struct blk_mq_hw_ctx *hctx,
 	/* pairs with the release in mmblk_client_run() */
 	if (smp_load_acquire(&q->client->lapsed))
 		return mmblk_lapse(q);
-	status = mmblk_fill_head(rq, &head);
+	status = mmblk_fill_head(q->client, rq, &head);
 	if (status)
 		return status;
 
