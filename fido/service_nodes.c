@@ -3,6 +3,7 @@
  * Service nodes: what a service reads and writes of its directory in xenstore.
  * Parameters for its client, and what people are told about it.
  */
+#include <linux/delay.h>
 #include <linux/kernel.h>
 #include <linux/kstrtox.h>
 #include <linux/slab.h>
@@ -26,21 +27,38 @@ void fido_service_path(const struct fido_service *service, char *path,
 		 service->link->xbdev->nodename, service->sid);
 }
 
+/*
+ * What a parameter says can decide whether a disk goes: a lack of memory, which
+ * passes, must not look like a node that is not there. Pauses of milliseconds,
+ * each twice the one before, about a second together.
+ */
+#define PARAM_MIN_PAUSE		20
+#define PARAM_MAX_PAUSE		640
+
 /**
  * fido_param - read a parameter of a service from xenstore
  * @fdev: service
  * @name: name of the node
  *
- * Context: process, sleeps.
- * Return: the value, to be freed with kfree(); NULL if there is none.
+ * Context: process, sleeps; for a second, perhaps, if there is no memory.
+ * Return: the value, to be freed with kfree(); NULL if there is none, or if it
+ * cannot be read, which is logged.
  */
 char *fido_param(struct fido_device *fdev, const char *name)
 {
+	unsigned int pause = PARAM_MIN_PAUSE;
 	char path[128];
 	char *value;
 
 	fido_service_path(fdev->service, path, sizeof(path));
 	value = xenbus_read(XBT_NIL, path, name, NULL);
+	while (value == ERR_PTR(-ENOMEM) && pause <= PARAM_MAX_PAUSE) {
+		msleep(pause);
+		pause *= 2;
+		value = xenbus_read(XBT_NIL, path, name, NULL);
+	}
+	if (value == ERR_PTR(-ENOMEM))
+		dev_err(&fdev->dev, "cannot read \"%s\": no memory\n", name);
 	return IS_ERR(value) ? NULL : value;
 }
 EXPORT_SYMBOL_GPL(fido_param);
