@@ -12,6 +12,7 @@
 #include <linux/spinlock.h>
 #include <linux/workqueue.h>
 
+#include "bounce.h"
 #include "mmblk.h"
 #include "sizes.h"
 #include "users.h"
@@ -125,6 +126,7 @@ struct mmblk_queue {
  * @work: carries the configuration over to the disk, adds it first
  * @failed: add_disk() failed, once is enough; belongs to @work
  * @applied: what @work has carried over
+ * @reserve: for a copy of a request's data
  * @queue: hardware queues
  */
 struct mmblk_client {
@@ -158,6 +160,7 @@ struct mmblk_client {
 	const char *refused;
 	struct delayed_work work;
 	struct mmblk_config applied;
+	struct mmblk_reserve reserve;
 	struct mmblk_queue **queue;
 };
 

@@ -108,21 +108,18 @@ static void mmblk_copy_to_pages(struct request *rq, struct fido_pages *pages)
 static int mmblk_bounce(struct mmblk_queue *q, struct request *rq,
 			struct mmblk_segs *segs)
 {
+	struct mmblk_reserve *reserve = &q->client->reserve;
 	u32 bytes = blk_rq_bytes(rq);
 	struct fido_pages *pages;
 	int err;
 
-	/* atomic: out of the reserves, since this may be on the way to swap */
-	pages = fido_pages_alloc(DIV_ROUND_UP(bytes, PAGE_SIZE),
-				 GFP_ATOMIC | __GFP_NOWARN);
+	pages = mmblk_bounce_get(reserve, q->chan, bytes);
 	if (!pages)
 		return -ENOMEM;
 	segs->nr = 0;
-	err = mmblk_pages_show(q->chan, pages, GFP_ATOMIC | __GFP_NOWARN);
-	if (!err)
-		err = mmblk_segs_add_pages(segs, q->chan, pages, bytes);
+	err = mmblk_segs_add_pages(segs, q->chan, pages, bytes);
 	if (err) {
-		fido_pages_free(pages);
+		mmblk_bounce_put(reserve, &pages);
 		return err;
 	}
 	mmblk_copy_to_pages(rq, pages);
@@ -182,13 +179,6 @@ static bool mmblk_push(struct mmblk_queue *q, struct request *rq,
 	return true;
 }
 
-static void mmblk_drop_bounce(struct mmblk_tag *t)
-{
-	if (t->bounce)
-		fido_pages_free(t->bounce);
-	t->bounce = NULL;
-}
-
 static blk_status_t mmblk_lapse(struct mmblk_queue *q)
 {
 	unsigned long flags;
@@ -241,7 +231,7 @@ blk_status_t mmblk_queue_rq(struct blk_mq_hw_ctx *hctx,
 		return BLK_STS_OK;
 
 	/* Not after a push: the request may have been completed already */
-	mmblk_drop_bounce(&q->tag[rq->tag]);
+	mmblk_bounce_put(&q->client->reserve, &q->tag[rq->tag].bounce);
 	spin_lock_irqsave(&q->lock, flags);
 	mmblk_stat_inc(&q->stats, MMBLK_STAT_FULL);
 	spin_unlock_irqrestore(&q->lock, flags);
