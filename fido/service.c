@@ -166,20 +166,21 @@ static void service_retire(struct fido_service *service)
 	fido_link_signal(service->link);
 }
 
-/* A peer whose offers do not match so often in a minute does harm. */
+/*
+ * A peer whose offers do not match so often in a minute does harm. One that
+ * only takes back what does match gets as often as that what it asks for.
+ */
 #define MAX_REFUSED	16
-#define REFUSED_SECS	60
+#define MAX_RENEWED	60
+#define PACE_JIFFIES	(60 * HZ)
 
 static void service_refuse(struct fido_service *service,
 			   const struct service_view *view, int err)
 {
 	fido_chans_disconnect(service->chans, false);
 	service->refused_gen = view->gen;
-	if (time_after(jiffies, service->refused_since + REFUSED_SECS * HZ)) {
-		service->refused = 0;
-		service->refused_since = jiffies;
-	}
-	if (++service->refused > MAX_REFUSED) {
+	if (fido_pace_count(&service->refused, jiffies, PACE_JIFFIES) >
+	    MAX_REFUSED) {
 		fido_link_break(service->link, "too many offers that do not match");
 		return;
 	}
@@ -297,29 +298,60 @@ static bool service_up(struct fido_service *service)
 }
 
 /*
+ * A peer that changed its generation has fresh rings. If we were up with the
+ * old ones, ours are used and must be fresh, too; if we were not, they are fresh
+ * still, and changing them would make the peer change again, and so on.
+ */
+static void service_follow(struct fido_service *service,
+			   const struct service_view *view)
+{
+	bool anew = view->gen != service->peer_gen;
+
+	if (!service->chans || !service->peer_gen)
+		return;
+	if (service->up && (anew || view->peer_gen != service->chans->gen))
+		service_retire(service);
+	else if (anew)
+		service_disconnect(service);
+	if (!service->peer_gen)
+		fido_pace_count(&service->renewed, jiffies, PACE_JIFFIES);
+}
+
+/*
+ * To connect, and to bring a client up, has its price: RTNL, udev, the log. So
+ * who has it done without end waits. That ends by itself, but can be told.
+ */
+static bool service_is_slowed(struct fido_service *service)
+{
+	bool slow = !service->peer_gen &&
+		    fido_pace_is_fast(&service->renewed, MAX_RENEWED, jiffies,
+				      PACE_JIFFIES);
+
+	if (slow && !service->is_slowed)
+		fido_error(service->fdev, -EBUSY,
+			   "the peer starts this service anew without end: waiting for up to a minute");
+	else if (!slow && service->is_slowed)
+		fido_service_clear(service, FIDO_XS_SERVICE_ERROR);
+	service->is_slowed = slow;
+	return slow;
+}
+
+/*
  * The heart of the handshake: compare both halves, take all steps that are
- * possible now. A peer that changed its generation has fresh rings. If we
- * were up with the old ones, ours are used and must be fresh, too; if we were
- * not, they are fresh still, and changing them would make the peer change
- * again, and so on. Returns true if it has to be called again, unasked.
+ * possible now. Returns true if it has to be called again, unasked.
  */
 static bool service_step(struct fido_service *service)
 {
 	struct service_view view;
 
 	service_look(service, &view);
-	if (service->chans && service->peer_gen) {
-		if (service->up && (view.gen != service->peer_gen ||
-				    view.peer_gen != service->chans->gen))
-			service_retire(service);
-		else if (view.gen != service->peer_gen)
-			service_disconnect(service);
-	}
+	service_follow(service, &view);
 	if (!service->enabled) {
 		service_retire(service);
 		return false;
 	}
-	if (!service->chans && service_must_wait(service))
+	if (service_is_slowed(service) ||
+	    (!service->chans && service_must_wait(service)))
 		return true;
 	if (!service->chans && service_may_offer(service) &&
 	    !service_offer(service))
@@ -641,7 +673,7 @@ static void service_attach(struct fido_service *service, bool attached)
 		service_retire(service);
 	service->attached = attached;
 	service->refused_gen = 0;
-	service->refused = 0;
+	service->refused.nr = 0;
 	mutex_unlock(&service->lock);
 }
 

@@ -12,6 +12,7 @@
 #include <linux/types.h>
 
 #include "fido.h"
+#include "pace.h"
 
 struct dentry;
 struct fido_chans;
@@ -33,8 +34,9 @@ struct fido_link;
  * @chans: channels offered under the current generation, or NULL
  * @peer_gen: generation of the peer that @chans is connected to, or zero
  * @refused_gen: generation of the peer that could not be connected to
- * @refused: offers of the peer that did not match since @refused_since
- * @refused_since: jiffies
+ * @refused: offers of the peer that did not match
+ * @renewed: offers that it took back after we had connected to them
+ * @is_slowed: the peer renews them without end, and that was reported
  * @offer_failed: the last attempt to offer failed, and was reported
  * @is_short: of event channels to connect with, and that was reported
  * @waits: for the peer to let go of earlier offers, and that was reported
@@ -60,8 +62,9 @@ struct fido_service {
 	struct fido_chans *chans;
 	u32 peer_gen;
 	u32 refused_gen;
-	unsigned int refused;
-	unsigned long refused_since;
+	struct fido_pace refused;
+	struct fido_pace renewed;
+	bool is_slowed;
 	bool offer_failed;
 	bool is_short;
 	bool waits;
