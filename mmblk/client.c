@@ -594,6 +594,7 @@ const struct mmblk_role mmblk_client_role = {
 	.hold = FIDO_HOLD_NONE,
 	.create = mmblk_client_create,
 	.destroy = mmblk_client_destroy,
+	.start = mmblk_enable,
 	.up = mmblk_client_up,
 	.down = mmblk_client_down,
 	.event = mmblk_client_event,
