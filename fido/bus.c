@@ -29,14 +29,37 @@ static int fido_bus_uevent(compat_uevent_const struct device *dev,
 			      to_fido_device(dev)->type);
 }
 
+/*
+ * The link's work tries again. Linux would log each try if it were told of an
+ * error, but for this one; and probe at times of its own, for -EPROBE_DEFER.
+ */
+static int fido_bus_probe_later(struct fido_service *service)
+{
+	if (!service->probe_told)
+		fido_error(service->fdev, -ENOMEM,
+			   "there is no memory for it: trying again");
+	service->probe_told = true;
+	WRITE_ONCE(service->probe_at, (jiffies + FIDO_STARVED_DELAY) ?: 1);
+	/* who loads a driver is not the work, which has to know then */
+	fido_link_kick(service->link);
+	return -ENODEV;
+}
+
 static int fido_bus_probe(struct device *dev)
 {
 	struct fido_device *fdev = to_fido_device(dev);
+	struct fido_service *service = fdev->service;
 	int err;
 
+	WRITE_ONCE(service->probe_at, 0);
 	err = to_fido_driver(dev->driver)->probe(fdev);
 	if (err)
 		fido_disable(fdev);
+	if (err == -ENOMEM)
+		return fido_bus_probe_later(service);
+	if (!err && service->probe_told)
+		fido_service_clear(service, FIDO_XS_SERVICE_ERROR);
+	service->probe_told = false;
 	return err;
 }
 
@@ -176,6 +199,21 @@ struct fido_device *fido_device_add(struct fido_service *service,
 		return ERR_PTR(err);
 	}
 	return fdev;
+}
+
+/**
+ * fido_device_probe - offer a service to its driver once more
+ * @fdev: device that has none because of lack of memory
+ *
+ * Its driver may have gone meanwhile; a new one is offered it anyway.
+ *
+ * Context: process, sleeps; may call a driver's ->probe().
+ */
+void fido_device_probe(struct fido_device *fdev)
+{
+	WRITE_ONCE(fdev->service->probe_at, 0);
+	if (device_attach(&fdev->dev) < 0)
+		dev_dbg(&fdev->dev, "no driver takes it\n");
 }
 
 /**

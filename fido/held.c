@@ -7,6 +7,7 @@
  */
 #include <linux/errno.h>
 #include <linux/init.h>
+#include <linux/jiffies.h>
 #include <linux/list.h>
 #include <linux/mutex.h>
 #include <linux/workqueue.h>
@@ -238,6 +239,9 @@ const char *fido_link_waits_for(const struct fido_link *link)
 		return "processes here hold memory of earlier links: waiting until they let go";
 	if (link->starved_by && fido_quarantine_grants() >= link->starved_by)
 		return "too few grants while peers map earlier ones: waiting until they let go";
+	if (fido_pace_is_fast(&link->starts, FIDO_MAX_STARTS, jiffies,
+			      FIDO_STARTS_JIFFIES))
+		return "the peer starts over without end: waiting for up to a minute";
 	return NULL;
 }
 

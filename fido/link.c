@@ -195,6 +195,7 @@ static int link_export(struct fido_link *link)
 
 	if (xenbus_scanf(XBT_NIL, "domid", "", "%u", &self) != 1)
 		return -ENODEV;
+	fido_pace_count(&link->starts, jiffies, FIDO_STARTS_JIFFIES);
 	/* before the try: what peers let go meanwhile is worth another one */
 	link->starved_by = fido_quarantine_grants();
 	export = fido_export_create(self, link->peer, &link->removing);
@@ -567,6 +568,7 @@ static bool link_step_anew(struct fido_link *link)
 	WRITE_ONCE(link->broken, NULL);
 	link->failures = 0;
 	link->retry_at = 0;
+	link->starts.nr = 0;
 	return true;
 }
 
@@ -621,6 +623,8 @@ static void link_work_fn(struct work_struct *work)
 	again |= link->unshown || (!suspend && READ_ONCE(link->rescan));
 	if (suspend)
 		fido_suspend_step(link);
+	else
+		again |= fido_services_probe(link);
 	link_ack_event(link);
 	if (again)
 		link_work_again(link);

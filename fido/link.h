@@ -5,6 +5,7 @@
 #ifndef FIDO_LINK_H
 #define FIDO_LINK_H
 
+#include <linux/jiffies.h>
 #include <linux/list.h>
 #include <linux/mutex.h>
 #include <linux/spinlock.h>
@@ -14,6 +15,7 @@
 #include <xen/xenbus.h>
 
 #include "fido_proto.h"
+#include "pace.h"
 
 struct dentry;
 struct fido_chans;
@@ -46,11 +48,13 @@ enum fido_link_state {
  * @last_gen: generation that this side used last
  * @drain: pages that the peer's generation @drain_gen may be using, or NULL
  * @drain_gen: see @drain
+ * @add_failed: the service in xenstore could not be made, and that was reported
  */
 struct fido_link_slot {
 	u32 last_gen;
 	struct fido_drain *drain;
 	u32 drain_gen;
+	bool add_failed;
 };
 
 /**
@@ -71,7 +75,7 @@ struct fido_link_slot {
  * @port: event channel of the link, until bound
  * @irq: the same, bound
  * @eoi_pending: an event has not been acknowledged (bit 0)
- * @held_lock: guards @held and @slot
+ * @held_lock: guards @held and @slot, but for what is of @work alone
  * @held: channels whose memory the peer may still read
  * @slot: by service id
  * @kick_lock: guards @removing and @asleep against fido_link_kick()
@@ -89,6 +93,7 @@ struct fido_link_slot {
  * @retry_at: jiffies before which a failed step is not tried again; zero: none
  * @starved_by: grants in quarantine when there were too few of them for an
  *	export; zero: there were not
+ * @starts: exports that were made; the peer can have them made
  * @waits_for: what is left of earlier times and has to go first, as was told
  * @must_wait: the link does not start over in this run of @work
  * @peer_state: the peer's xenbus state, as the latest watch told, or as was
@@ -135,6 +140,7 @@ struct fido_link {
 	unsigned int failures;
 	unsigned long retry_at;
 	unsigned long starved_by;
+	struct fido_pace starts;
 	const char *waits_for;
 	bool must_wait;
 	enum xenbus_state peer_state;
@@ -157,6 +163,10 @@ void fido_link_kick(struct fido_link *link);
 void fido_link_signal(struct fido_link *link);
 void fido_link_break(struct fido_link *link, const char *why);
 const char *fido_link_state_str(enum fido_link_state state);
+
+/* Of the exports that are made for a peer, FIDO_MAX_STARTS are in so much time */
+#define FIDO_MAX_STARTS		30
+#define FIDO_STARTS_JIFFIES	(60 * HZ)
 
 /* held.c */
 extern struct workqueue_struct *fido_held_wq;

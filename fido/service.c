@@ -16,141 +16,7 @@
 #include "export.h"
 #include "link.h"
 #include "service.h"
-#include "trace.h"
 #include "window.h"
-
-static void service_path(const struct fido_service *service, char *path,
-			 size_t size)
-{
-	snprintf(path, size, "%s/" FIDO_XS_SERVICE "/%u",
-		 service->link->xbdev->nodename, service->sid);
-}
-
-/* Parameters and reports */
-
-/**
- * fido_param - read a parameter of a service from xenstore
- * @fdev: service
- * @name: name of the node
- *
- * Context: process, sleeps.
- * Return: the value, to be freed with kfree(); NULL if there is none.
- */
-char *fido_param(struct fido_device *fdev, const char *name)
-{
-	char path[128];
-	char *value;
-
-	service_path(fdev->service, path, sizeof(path));
-	value = xenbus_read(XBT_NIL, path, name, NULL);
-	return IS_ERR(value) ? NULL : value;
-}
-EXPORT_SYMBOL_GPL(fido_param);
-
-/**
- * fido_param_uint - read a parameter that is a number
- * @fdev: service
- * @name: name of the node
- * @value: gets the number; unchanged on error
- *
- * Context: process, sleeps.
- * Return: 0, -ENOENT if there is no such node, -EINVAL if it is no number.
- */
-int fido_param_uint(struct fido_device *fdev, const char *name,
-		    unsigned int *value)
-{
-	char *text = fido_param(fdev, name);
-	int err;
-
-	if (!text)
-		return -ENOENT;
-	err = kstrtouint(text, 0, value);
-	kfree(text);
-	return err ? -EINVAL : 0;
-}
-EXPORT_SYMBOL_GPL(fido_param_uint);
-
-/*
- * Write a node of the service, but only while the toolstack wants the service:
- * writing would make the directory anew that it has just removed.
- */
-static bool service_write(struct fido_service *service, const char *name,
-			  const char *value)
-{
-	char path[128];
-
-	service_path(service, path, sizeof(path));
-	return xenbus_exists(XBT_NIL, path, FIDO_XS_SERVICE_TYPE) &&
-	       !xenbus_write(XBT_NIL, path, name, value);
-}
-
-/**
- * fido_report - show something about a service in xenstore
- * @fdev: service
- * @name: name of the node
- * @fmt: format of the value
- *
- * Context: process, sleeps.
- */
-void fido_report(struct fido_device *fdev, const char *name,
-		 const char *fmt, ...)
-{
-	va_list args;
-	char *value;
-
-	va_start(args, fmt);
-	value = kvasprintf(GFP_KERNEL, fmt, args);
-	va_end(args);
-	if (value)
-		service_write(fdev->service, name, value);
-	kfree(value);
-}
-EXPORT_SYMBOL_GPL(fido_report);
-
-/**
- * fido_error - say why a service does not work
- * @fdev: service
- * @err: negative error code
- * @fmt: one line, without a newline
- *
- * The line goes to the log, and to xenstore for fidoctl.
- *
- * Context: process, sleeps.
- */
-void fido_error(struct fido_device *fdev, int err, const char *fmt, ...)
-{
-	va_list args;
-	char *text;
-
-	va_start(args, fmt);
-	text = kvasprintf(GFP_KERNEL, fmt, args);
-	va_end(args);
-	if (!text)
-		return;
-	dev_err_ratelimited(&fdev->dev, "%s (error %d)\n", text, err);
-	service_write(fdev->service, FIDO_XS_SERVICE_ERROR, text);
-	kfree(text);
-}
-EXPORT_SYMBOL_GPL(fido_error);
-
-/* A node that is gone already, with its directory perhaps, is no error. */
-static void service_clear(const struct fido_service *service, const char *name)
-{
-	char path[128];
-
-	service_path(service, path, sizeof(path));
-	if (xenbus_exists(XBT_NIL, path, name))
-		xenbus_rm(XBT_NIL, path, name);
-}
-
-static void service_report_state(struct fido_service *service)
-{
-	trace_fido_service(service->link, service->sid,
-			   service->chans ? service->chans->gen : 0,
-			   service->peer_gen, service->up);
-	service_write(service, FIDO_XS_SERVICE_STATE,
-		      service->up ? "up" : "down");
-}
 
 /* The two halves of the handshake */
 
@@ -220,7 +86,7 @@ static bool service_may_offer(struct fido_service *service)
 		fido_error(service->fdev, -EBUSY,
 			   "the peer still holds what earlier lives of this service sent: waiting until it lets go");
 	else if (!wait && service->waits)
-		service_clear(service, FIDO_XS_SERVICE_ERROR);
+		fido_service_clear(service, FIDO_XS_SERVICE_ERROR);
 	service->waits = wait;
 	return !wait;
 }
@@ -265,7 +131,7 @@ static void service_down(struct fido_service *service)
 			   driver);
 	drv->down(service->fdev);
 	WRITE_ONCE(service->up, false);
-	service_report_state(service);
+	fido_service_report_state(service);
 }
 
 /*
@@ -300,20 +166,21 @@ static void service_retire(struct fido_service *service)
 	fido_link_signal(service->link);
 }
 
-/* A peer whose offers do not match so often in a minute does harm. */
+/*
+ * A peer whose offers do not match so often in a minute does harm. One that
+ * only takes back what does match gets as often as that what it asks for.
+ */
 #define MAX_REFUSED	16
-#define REFUSED_SECS	60
+#define MAX_RENEWED	60
+#define PACE_JIFFIES	(60 * HZ)
 
 static void service_refuse(struct fido_service *service,
 			   const struct service_view *view, int err)
 {
 	fido_chans_disconnect(service->chans, false);
 	service->refused_gen = view->gen;
-	if (time_after(jiffies, service->refused_since + REFUSED_SECS * HZ)) {
-		service->refused = 0;
-		service->refused_since = jiffies;
-	}
-	if (++service->refused > MAX_REFUSED) {
+	if (fido_pace_count(&service->refused, jiffies, PACE_JIFFIES) >
+	    MAX_REFUSED) {
 		fido_link_break(service->link, "too many offers that do not match");
 		return;
 	}
@@ -346,6 +213,28 @@ static void service_connect_later(struct fido_service *service, int err)
 	service->is_short = true;
 }
 
+/*
+ * Once more from the beginning, as the client may have used the rings already,
+ * and the kernel may have closed a port: the peer sees a service that was away.
+ */
+static void service_starve(struct fido_service *service)
+{
+	if (!service->is_starved)
+		fido_error(service->fdev, -ENOMEM,
+			   "cannot start, there is no memory: trying again");
+	service->is_starved = true;
+	service->retry_at = (jiffies + FIDO_STARVED_DELAY) ?: 1;
+	service_retire(service);
+}
+
+static bool service_must_wait(struct fido_service *service)
+{
+	if (service->retry_at && time_before(jiffies, service->retry_at))
+		return true;
+	service->retry_at = 0;
+	return false;
+}
+
 /* Returns false if it has to be tried again later. */
 static bool service_connect(struct fido_service *service,
 			    const struct service_view *view)
@@ -361,12 +250,16 @@ static bool service_connect(struct fido_service *service,
 		service_connect_later(service, err);
 		return false;
 	}
+	if (err == -ENOMEM) {
+		service_starve(service);
+		return false;
+	}
 	if (err) {
 		service_refuse(service, view, err);
 		return true;
 	}
 	if (service->is_short)
-		service_clear(service, FIDO_XS_SERVICE_ERROR);
+		fido_service_clear(service, FIDO_XS_SERVICE_ERROR);
 	service->is_short = false;
 	fido_affinity_restore(service);
 	service->chans->used = true;
@@ -376,7 +269,8 @@ static bool service_connect(struct fido_service *service,
 	return true;
 }
 
-static void service_up(struct fido_service *service)
+/* Returns false if it has to be tried again later. */
+static bool service_up(struct fido_service *service)
 {
 	struct fido_driver *drv;
 	int err;
@@ -384,40 +278,81 @@ static void service_up(struct fido_service *service)
 	drv = container_of(service->fdev->dev.driver, struct fido_driver,
 			   driver);
 	err = drv->up(service->fdev);
+	if (err == -ENOMEM) {
+		service_starve(service);
+		return false;
+	}
 	if (err) {
 		fido_error(service->fdev, err, "cannot start");
 		service->enabled = false;
 		service_retire(service);
-		return;
+		return true;
 	}
+	if (service->is_starved)
+		fido_service_clear(service, FIDO_XS_SERVICE_ERROR);
+	service->is_starved = false;
 	WRITE_ONCE(service->up, true);
-	service_report_state(service);
+	fido_service_report_state(service);
 	fido_chans_live(service->chans);
+	return true;
+}
+
+/*
+ * A peer that changed its generation has fresh rings. If we were up with the
+ * old ones, ours are used and must be fresh, too; if we were not, they are fresh
+ * still, and changing them would make the peer change again, and so on.
+ */
+static void service_follow(struct fido_service *service,
+			   const struct service_view *view)
+{
+	bool anew = view->gen != service->peer_gen;
+
+	if (!service->chans || !service->peer_gen)
+		return;
+	if (service->up && (anew || view->peer_gen != service->chans->gen))
+		service_retire(service);
+	else if (anew)
+		service_disconnect(service);
+	if (!service->peer_gen)
+		fido_pace_count(&service->renewed, jiffies, PACE_JIFFIES);
+}
+
+/*
+ * To connect, and to bring a client up, has its price: RTNL, udev, the log. So
+ * who has it done without end waits. That ends by itself, but can be told.
+ */
+static bool service_is_slowed(struct fido_service *service)
+{
+	bool slow = !service->peer_gen &&
+		    fido_pace_is_fast(&service->renewed, MAX_RENEWED, jiffies,
+				      PACE_JIFFIES);
+
+	if (slow && !service->is_slowed)
+		fido_error(service->fdev, -EBUSY,
+			   "the peer starts this service anew without end: waiting for up to a minute");
+	else if (!slow && service->is_slowed)
+		fido_service_clear(service, FIDO_XS_SERVICE_ERROR);
+	service->is_slowed = slow;
+	return slow;
 }
 
 /*
  * The heart of the handshake: compare both halves, take all steps that are
- * possible now. A peer that changed its generation has fresh rings. If we
- * were up with the old ones, ours are used and must be fresh, too; if we were
- * not, they are fresh still, and changing them would make the peer change
- * again, and so on. Returns true if it has to be called again, unasked.
+ * possible now. Returns true if it has to be called again, unasked.
  */
 static bool service_step(struct fido_service *service)
 {
 	struct service_view view;
 
 	service_look(service, &view);
-	if (service->chans && service->peer_gen) {
-		if (service->up && (view.gen != service->peer_gen ||
-				    view.peer_gen != service->chans->gen))
-			service_retire(service);
-		else if (view.gen != service->peer_gen)
-			service_disconnect(service);
-	}
+	service_follow(service, &view);
 	if (!service->enabled) {
 		service_retire(service);
 		return false;
 	}
+	if (service_is_slowed(service) ||
+	    (!service->chans && service_must_wait(service)))
+		return true;
 	if (!service->chans && service_may_offer(service) &&
 	    !service_offer(service))
 		return true;
@@ -435,7 +370,7 @@ static bool service_step(struct fido_service *service)
 	}
 	if (!service->up && service->peer_gen &&
 	    view.peer_gen == service->chans->gen)
-		service_up(service);
+		return !service_up(service);
 	return false;
 }
 
@@ -480,7 +415,7 @@ int fido_enable(struct fido_device *fdev,
 	} else {
 		service->config = *config;
 		service->enabled = true;
-		service_report_state(service);
+		fido_service_report_state(service);
 	}
 	mutex_unlock(&service->lock);
 	fido_link_kick(service->link);
@@ -545,28 +480,42 @@ EXPORT_SYMBOL_GPL(fido_peer_domid);
 
 /* All services of a link; called by the link's work only */
 
+/* No watch fires when memory comes back: then the scan has to come again. */
+static void service_add_failed(struct fido_link *link, unsigned int sid,
+			       int err)
+{
+	if (!link->slot[sid].add_failed)
+		dev_err(&link->xbdev->dev, "cannot add service %u: error %d%s\n",
+			sid, err, err == -ENOMEM ? ", trying again" : "");
+	link->slot[sid].add_failed = true;
+	if (err == -ENOMEM)
+		WRITE_ONCE(link->rescan, true);
+}
+
 static void service_add(struct fido_link *link, unsigned int sid,
 			const char *type)
 {
 	struct fido_service *service = kzalloc(sizeof(*service), GFP_KERNEL);
 	struct fido_device *fdev;
 
-	if (!service)
+	if (!service) {
+		service_add_failed(link, sid, -ENOMEM);
 		return;
+	}
 	service->link = link;
 	service->sid = sid;
 	mutex_init(&service->lock);
 	service->attached = link->state == FIDO_LINK_UP;
 	/* first of all: who reads other nodes than these sees no mark later */
-	service->marked = service_write(service, FIDO_XS_SERVICE_SEEN, "1");
+	service->marked = fido_service_write(service, FIDO_XS_SERVICE_SEEN, "1");
 	link->service[sid] = service;
 	fdev = fido_device_add(service, type);
 	if (IS_ERR(fdev)) {
-		dev_err(&link->xbdev->dev, "cannot add service %u: error %ld\n",
-			sid, PTR_ERR(fdev));
 		link->service[sid] = NULL;
+		service_add_failed(link, sid, PTR_ERR(fdev));
 		return;
 	}
+	link->slot[sid].add_failed = false;
 	fido_debugfs_add_service(service);
 }
 
@@ -578,7 +527,7 @@ static void service_remove(struct fido_link *link, unsigned int sid)
 	/* the driver's ->remove() is followed by fido_disable() */
 	fido_device_remove(service->fdev);
 	/* nobody has anything of it now: whoever removes it may wait for that */
-	service_clear(service, FIDO_XS_SERVICE_STATE);
+	fido_service_clear(service, FIDO_XS_SERVICE_STATE);
 	link->service[sid] = NULL;
 	put_device(&service->fdev->dev);
 }
@@ -595,7 +544,7 @@ static bool service_is_anew(const struct fido_service *service)
 
 	if (!service->marked)
 		return false;
-	service_path(service, path, sizeof(path));
+	fido_service_path(service, path, sizeof(path));
 	mark = xenbus_read(XBT_NIL, path, FIDO_XS_SERVICE_SEEN, NULL);
 	if (IS_ERR(mark))
 		return PTR_ERR(mark) == -ENOENT;
@@ -724,7 +673,7 @@ static void service_attach(struct fido_service *service, bool attached)
 		service_retire(service);
 	service->attached = attached;
 	service->refused_gen = 0;
-	service->refused = 0;
+	service->refused.nr = 0;
 	mutex_unlock(&service->lock);
 }
 
@@ -779,5 +728,35 @@ bool fido_services_step(struct fido_link *link)
 		again |= service_step(service);
 		mutex_unlock(&service->lock);
 	}
+	return again;
+}
+
+/* Returns true if it has to be called again later. */
+static bool service_probe(struct fido_service *service)
+{
+	unsigned long at = READ_ONCE(service->probe_at);
+
+	if (!at)
+		return false;
+	if (time_after_eq(jiffies, at))
+		fido_device_probe(service->fdev);
+	return READ_ONCE(service->probe_at);
+}
+
+/**
+ * fido_services_probe - probe those again whose drivers found no memory
+ * @link: link
+ *
+ * Context: the link's work.
+ * Return: true if it has to be called again, without an event.
+ */
+bool fido_services_probe(struct fido_link *link)
+{
+	bool again = false;
+	unsigned int i;
+
+	for (i = 0; i < FIDO_MAX_SERVICES; i++)
+		if (link->service[i])
+			again |= service_probe(link->service[i]);
 	return again;
 }

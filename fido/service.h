@@ -7,14 +7,19 @@
 #define FIDO_SERVICE_H
 
 #include <linux/cpumask.h>
+#include <linux/jiffies.h>
 #include <linux/mutex.h>
 #include <linux/types.h>
 
 #include "fido.h"
+#include "pace.h"
 
 struct dentry;
 struct fido_chans;
 struct fido_link;
+
+/* Until memory is asked for again where there was none; nobody would tell */
+#define FIDO_STARVED_DELAY	HZ
 
 /**
  * struct fido_service - state behind a struct fido_device
@@ -29,11 +34,18 @@ struct fido_link;
  * @chans: channels offered under the current generation, or NULL
  * @peer_gen: generation of the peer that @chans is connected to, or zero
  * @refused_gen: generation of the peer that could not be connected to
- * @refused: offers of the peer that did not match since @refused_since
- * @refused_since: jiffies
+ * @refused: offers of the peer that did not match
+ * @renewed: offers that it took back after we had connected to them
+ * @is_slowed: the peer renews them without end, and that was reported
  * @offer_failed: the last attempt to offer failed, and was reported
  * @is_short: of event channels to connect with, and that was reported
  * @waits: for the peer to let go of earlier offers, and that was reported
+ * @is_starved: there was no memory to start, and that was reported
+ * @retry_at: jiffies before which it is not tried again; zero: it was not
+ * @probe_at: the same for the driver's ->probe(), and whether that has to be
+ *	called at all; set with the device locked
+ * @probe_told: there was no memory in ->probe(), and that was reported; with
+ *	the device locked
  * @affinity: CPUs that were set for the events of each channel, or NULL
  * @up: ->up() succeeded and ->down() was not called since
  * @debugfs: file
@@ -50,11 +62,16 @@ struct fido_service {
 	struct fido_chans *chans;
 	u32 peer_gen;
 	u32 refused_gen;
-	unsigned int refused;
-	unsigned long refused_since;
+	struct fido_pace refused;
+	struct fido_pace renewed;
+	bool is_slowed;
 	bool offer_failed;
 	bool is_short;
 	bool waits;
+	bool is_starved;
+	unsigned long retry_at;
+	unsigned long probe_at;
+	bool probe_told;
 	struct cpumask *affinity[FIDO_MAX_CHANNELS];
 	bool up;
 	struct dentry *debugfs;
@@ -65,6 +82,15 @@ void fido_services_remove(struct fido_link *link);
 void fido_services_attach(struct fido_link *link);
 void fido_services_detach(struct fido_link *link);
 bool fido_services_step(struct fido_link *link);
+bool fido_services_probe(struct fido_link *link);
+
+/* service_nodes.c */
+void fido_service_path(const struct fido_service *service, char *path,
+		       size_t size);
+bool fido_service_write(struct fido_service *service, const char *name,
+			const char *value);
+void fido_service_clear(const struct fido_service *service, const char *name);
+void fido_service_report_state(struct fido_service *service);
 
 /* affinity.c */
 void fido_affinity_keep(struct fido_service *service);
@@ -74,6 +100,7 @@ void fido_affinity_forget(struct fido_service *service);
 /* bus.c */
 struct fido_device *fido_device_add(struct fido_service *service,
 				    const char *type);
+void fido_device_probe(struct fido_device *fdev);
 void fido_device_remove(struct fido_device *fdev);
 int fido_bus_register(void);
 void fido_bus_unregister(void);

@@ -4,7 +4,10 @@
  * but for the order of the handshake, see link.c.
  */
 #include <linux/completion.h>
+#include <linux/jiffies.h>
+#include <linux/minmax.h>
 #include <linux/sched/mm.h>
+#include <linux/workqueue.h>
 #include <xen/xenbus.h>
 
 #include "compat.h"
@@ -36,6 +39,28 @@ static void fido_otherend_changed(struct xenbus_device *xbdev,
 }
 
 /*
+ * A device that was not probed for lack of memory is tried again, as nobody
+ * would tell that there is some: less and less often, since xenbus logs each
+ * failure.
+ */
+#define PROBE_MIN_SECS		1
+#define PROBE_MAX_SECS		32
+
+static unsigned int fido_probe_pause = PROBE_MIN_SECS;
+static bool fido_probe_ended;	/* the drivers are about to go */
+
+static void fido_probe_again(struct work_struct *work);
+static DECLARE_DELAYED_WORK(fido_probe_work, fido_probe_again);
+
+static void fido_probe_later(void)
+{
+	queue_delayed_work(system_long_wq, &fido_probe_work,
+			   fido_probe_pause * HZ);
+	fido_probe_pause = min_t(unsigned int, 2 * fido_probe_pause,
+				 PROBE_MAX_SECS);
+}
+
+/*
  * This thread tells all links of their peers: it must not wait for a disk that
  * waits for one of them.
  */
@@ -44,6 +69,10 @@ static int fido_probe(struct xenbus_device *xbdev, bool is_frontend)
 	unsigned int noio = memalloc_noio_save();
 	int err = fido_link_add(xbdev, is_frontend);
 
+	if (!err)
+		fido_probe_pause = PROBE_MIN_SECS;
+	else if (err == -ENOMEM)
+		fido_probe_later();
 	memalloc_noio_restore(noio);
 	return err;
 }
@@ -103,6 +132,79 @@ static struct xenbus_driver fido_back_driver = {
 };
 
 /**
+ * struct fido_call - a call in the thread of all watches
+ * @watch: fires at once, as every new one does
+ * @fn: what is called
+ * @done: it has been
+ */
+struct fido_call {
+	struct xenbus_watch watch;
+	void (*fn)(void);
+	struct completion done;
+};
+
+static void fido_call_cb(struct xenbus_watch *watch, const char *path,
+			 const char *token)
+{
+	struct fido_call *call = container_of(watch, struct fido_call, watch);
+
+	if (completion_done(&call->done))
+		return;
+	call->fn();
+	complete(&call->done);
+}
+
+/*
+ * Whoever binds or unbinds a driver holds the lock of the device, and may wait
+ * for the watch that is being delivered just now before it gives up those of
+ * the device. If that one says that the toolstack has removed the same device,
+ * it waits for the lock. So this is done in the thread that delivers watches.
+ */
+static int fido_call_in_xenwatch(void (*fn)(void))
+{
+	struct fido_call call = {
+		.watch = {
+			.node = "domid",
+			.callback = fido_call_cb,
+		},
+		.fn = fn,
+	};
+	int err;
+
+	init_completion(&call.done);
+	err = register_xenbus_watch(&call.watch);
+	if (err)
+		return err;
+	wait_for_completion(&call.done);
+	unregister_xenbus_watch(&call.watch);
+	return 0;
+}
+
+/* All devices that have no driver; what fails again comes again. */
+static void fido_probe_all(void)
+{
+	if (READ_ONCE(fido_probe_ended))
+		return;
+	if (driver_attach(&fido_front_driver.driver) ||
+	    driver_attach(&fido_back_driver.driver))
+		pr_debug("fido: cannot look for devices\n");
+}
+
+/* To be called before the drivers go, and when no probe can fail any more. */
+static void fido_probe_end(void)
+{
+	/* what runs now ends, and what comes later finds this: nobody binds */
+	WRITE_ONCE(fido_probe_ended, true);
+	cancel_delayed_work_sync(&fido_probe_work);
+}
+
+static void fido_probe_again(struct work_struct *work)
+{
+	if (fido_call_in_xenwatch(fido_probe_all))
+		fido_probe_later();
+}
+
+/**
  * fido_xenbus_register - register both roles
  *
  * The drivers have no owner: xenbus keeps a reference to the owner of a driver
@@ -121,8 +223,11 @@ int fido_xenbus_register(void)
 		return err;
 	err = __xenbus_register_backend(&fido_back_driver, NULL,
 					KBUILD_MODNAME);
-	if (err)
-		xenbus_unregister_driver(&fido_front_driver);
+	if (!err)
+		return 0;
+	fido_probe_end();
+	xenbus_unregister_driver(&fido_front_driver);
+	fido_probe_end();
 	return err;
 }
 
@@ -133,51 +238,14 @@ static void fido_xenbus_unregister_now(void)
 }
 
 /**
- * struct fido_unregister - a call in the thread of all watches
- * @watch: fires at once, as every new one does
- * @done: the call has been made
- */
-struct fido_unregister {
-	struct xenbus_watch watch;
-	struct completion done;
-};
-
-static void fido_unregister_cb(struct xenbus_watch *watch, const char *path,
-			       const char *token)
-{
-	struct fido_unregister *call;
-
-	call = container_of(watch, struct fido_unregister, watch);
-	if (completion_done(&call->done))
-		return;
-	fido_xenbus_unregister_now();
-	complete(&call->done);
-}
-
-/**
  * fido_xenbus_unregister - unregister both, which takes all links down
- *
- * Whoever unbinds a driver holds the lock of the device, and waits for the
- * watch that is being delivered just now before it gives up those of the
- * device. If that one says that the toolstack has removed the same device, it
- * waits for the lock. So this is done in the thread that delivers watches.
  *
  * Context: process, sleeps.
  */
 void fido_xenbus_unregister(void)
 {
-	struct fido_unregister call = {
-		.watch = {
-			.node = "domid",
-			.callback = fido_unregister_cb,
-		},
-	};
-
-	init_completion(&call.done);
-	if (register_xenbus_watch(&call.watch)) {
+	fido_probe_end();
+	if (fido_call_in_xenwatch(fido_xenbus_unregister_now))
 		fido_xenbus_unregister_now();
-		return;
-	}
-	wait_for_completion(&call.done);
-	unregister_xenbus_watch(&call.watch);
+	fido_probe_end();
 }

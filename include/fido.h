@@ -124,6 +124,7 @@ struct fido_device {
  *	been called before if ->up() had been.
  * @up: both sides are ready; fido_chan() gives the channels. May sleep.
  *	A negative return value leaves the service down and is shown as error.
+ *	After -ENOMEM it is called again, with other channels, as is @probe.
  * @down: the peer or the link is gone, or about to go. May sleep. When it
  *	returns the client no longer uses the channels, nor what it got from
  *	fido_resolve() by way of them, with one exception: pages on which it

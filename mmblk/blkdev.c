@@ -284,9 +284,11 @@ static int mmblk_blkdev_submit_other(struct mmblk_job *job, blk_opf_t opf)
 
 static int mmblk_blkdev_submit(struct mmblk_job *job)
 {
-	const struct mmblk_backing *backing = &job->lane->server->backing;
+	struct mmblk_server *server = job->lane->server;
 	u8 flags = mmblk_lane_request(job->lane)->flags;
-	bool fua = flags & MMBLK_F_FUA || backing->through;
+	bool through = server->backing.through || mmblk_server_uncached(server);
+	/* where there is no cache, the block layer drops it again */
+	bool fua = flags & MMBLK_F_FUA || through;
 
 	switch (job->op) {
 	case MMBLK_OP_READ:
@@ -298,11 +300,12 @@ static int mmblk_blkdev_submit(struct mmblk_job *job)
 		return mmblk_blkdev_submit_other(job, REQ_OP_DISCARD);
 	case MMBLK_OP_WRITE_ZEROES:
 		/* from a client that has not heard yet */
-		if (mmblk_blkdev_no_zeroes(backing))
+		if (through && bdev_write_cache(server->backing.blkdev.dev.bdev))
 			return -EOPNOTSUPP;
 		return mmblk_blkdev_submit_other(job, REQ_OP_WRITE_ZEROES |
 				(flags & MMBLK_F_NOUNMAP ? REQ_NOUNMAP : 0));
 	default:
+		WRITE_ONCE(server->flushed, true);
 		return mmblk_blkdev_submit_other(job, REQ_OP_WRITE |
 						 REQ_PREFLUSH);
 	}

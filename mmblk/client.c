@@ -28,13 +28,17 @@ static DEFINE_IDA(mmblk_index);
 
 /* Queues */
 
-static void mmblk_queue_free(struct mmblk_queue *q)
+static void mmblk_free_bounces(struct mmblk_queue *q)
 {
 	unsigned int i;
 
 	for (i = 0; i < MMBLK_DEPTH; i++)
-		if (q->tag[i].bounce)
-			fido_pages_free(q->tag[i].bounce);
+		mmblk_bounce_put(&q->client->reserve, &q->tag[i].bounce);
+}
+
+static void mmblk_queue_free(struct mmblk_queue *q)
+{
+	mmblk_free_bounces(q);
 	fido_pages_free(q->lists);
 	kvfree(q);
 }
@@ -161,9 +165,20 @@ static const char *mmblk_client_refuse(const struct mmblk_client *client,
 	return NULL;
 }
 
+/*
+ * Requests go at once, the limits follow when the disk's work gets there, which
+ * nobody can wait for: it may wait for requests itself. If they know of no write
+ * cache so far, flushes end in the block layer until then: no write may need
+ * one. The disk that is not there yet has no requests.
+ */
 static void mmblk_client_accept(struct mmblk_client *client,
 				const struct mmblk_config *config)
 {
+	bool cache = config->flags & MMBLK_C_WRITE_CACHE;
+
+	/* before mmblk_client_run(): who finds the queues running sees it */
+	WRITE_ONCE(client->through, cache && client->has_config &&
+				    (client->through || !client->flushes));
 	client->config = *config;
 	client->has_config = true;
 	if (client->anew)
@@ -212,23 +227,6 @@ static void mmblk_client_event(struct fido_chan *chan, void *priv)
 	tasklet_schedule(&q->bh);
 }
 
-/*
- * What was in flight before the service went down: the peer has gone down as
- * well, or it would not be up again, and reads no old data any more. A peer
- * that another one has taken the place of has died, or has closed the device.
- */
-static void mmblk_free_bounces(struct mmblk_queue *q)
-{
-	unsigned int i;
-
-	for (i = 0; i < MMBLK_DEPTH; i++) {
-		if (!q->tag[i].bounce)
-			continue;
-		fido_pages_free(q->tag[i].bounce);
-		q->tag[i].bounce = NULL;
-	}
-}
-
 /* From now on, or not any more, completions are looked for. */
 static void mmblk_set_live(struct mmblk_queue *q, bool live)
 {
@@ -244,9 +242,17 @@ static int mmblk_client_up(struct mmblk_service *service)
 	unsigned int i;
 	int err;
 
+	/*
+	 * Of what was in flight before the service went down: the peer has gone
+	 * down as well, or it would not be up again, and reads no old data any
+	 * more. A peer that another one has taken the place of has died, or has
+	 * closed the device.
+	 */
+	for (i = 0; i < service->nr_queues; i++)
+		mmblk_free_bounces(client->queue[i]);
+	mmblk_reserve_fill(&client->reserve, fido_chan(service->fdev, 0));
 	for (i = 0; i < service->nr_queues; i++) {
 		q = client->queue[i];
-		mmblk_free_bounces(q);
 		q->chan = fido_chan(service->fdev, i);
 		err = mmblk_pages_show(q->chan, q->lists,
 				       GFP_KERNEL | __GFP_ZERO);
@@ -541,13 +547,15 @@ void mmblk_client_end(struct mmblk_client *client)
 
 	mmblk_disk_remove(client);
 	mmblk_queues_free(client, client->service.nr_queues);
+	mmblk_reserve_free(&client->reserve);
 	mmblk_disk_put(client);
 }
 
 /*
  * Does the disk outlive its service? The server must have promised that nothing
  * is lost with its VM. Whoever removes the disk, and not merely the link to a
- * VM that died, says so before.
+ * VM that died, says so before. If that cannot be read, though fido_param() took
+ * its time, it stays: one that is parked can still be given up.
  */
 static bool mmblk_client_stays(struct mmblk_client *client)
 {
@@ -586,6 +594,7 @@ const struct mmblk_role mmblk_client_role = {
 	.hold = FIDO_HOLD_NONE,
 	.create = mmblk_client_create,
 	.destroy = mmblk_client_destroy,
+	.start = mmblk_enable,
 	.up = mmblk_client_up,
 	.down = mmblk_client_down,
 	.event = mmblk_client_event,

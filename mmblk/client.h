@@ -12,6 +12,7 @@
 #include <linux/spinlock.h>
 #include <linux/workqueue.h>
 
+#include "bounce.h"
 #include "mmblk.h"
 #include "sizes.h"
 #include "users.h"
@@ -112,16 +113,20 @@ struct mmblk_queue {
  * @lapsed: the service is down for too long, requests fail. Queues are quiesced
  *	if neither this nor @running nor @dead is set.
  * @added: add_disk() succeeded; belongs to @work
- * @lock: guards @config, @has_config, @anew, @tell, @dead, @running, @lapsed and
- *	@lapse_at
+ * @lock: guards @config, @has_config, @anew, @tell, @flushes, @through, @dead,
+ *	@running, @lapsed and @lapse_at
  * @config: latest from the server, checked
  * @has_config: there is one
  * @anew: there is none yet of the service that the disk was taken over by
  * @tell: the service has not been told of the disk yet
+ * @flushes: the block layer sends flushes: its limits have a write cache
+ * @through: the server has a write cache, and the block layer may have dropped
+ *	a flush as it did not know: each write is to be durable
  * @refused: why the latest one was not taken, or NULL
  * @work: carries the configuration over to the disk, adds it first
  * @failed: add_disk() failed, once is enough; belongs to @work
  * @applied: what @work has carried over
+ * @reserve: for a copy of a request's data
  * @queue: hardware queues
  */
 struct mmblk_client {
@@ -150,9 +155,12 @@ struct mmblk_client {
 	bool has_config;
 	bool anew;
 	bool tell;
+	bool flushes;
+	bool through;
 	const char *refused;
 	struct delayed_work work;
 	struct mmblk_config applied;
+	struct mmblk_reserve reserve;
 	struct mmblk_queue **queue;
 };
 

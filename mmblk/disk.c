@@ -318,6 +318,28 @@ static void mmblk_disk_report(struct mmblk_client *client)
 				 "it is not kept, the server's mmblk cannot do so");
 }
 
+/*
+ * The limits are those of a configuration now. Requests that the block layer had
+ * taken before may have lost their REQ_FUA there, and be on their way still:
+ * writes are durable for a second more. A disk that is not there yet has none.
+ */
+static void mmblk_disk_flushes(struct mmblk_client *client,
+			       const struct mmblk_config *c)
+{
+	bool cache = c->flags & MMBLK_C_WRITE_CACHE;
+	bool settled, through;
+
+	spin_lock_bh(&client->lock);
+	settled = cache && (client->flushes || !client->added);
+	client->flushes = cache;
+	/* the latest one may be another one already */
+	through = client->config.flags & MMBLK_C_WRITE_CACHE && !settled;
+	WRITE_ONCE(client->through, through);
+	spin_unlock_bh(&client->lock);
+	if (through)
+		queue_delayed_work(mmblk_wq, &client->work, HZ);
+}
+
 static int mmblk_disk_apply(struct mmblk_client *client,
 			    const struct mmblk_config *c)
 {
@@ -335,6 +357,7 @@ static int mmblk_disk_apply(struct mmblk_client *client,
 		set_disk_ro(client->disk, read_only);
 	set_capacity_and_notify(client->disk, c->sectors);
 	client->applied = *c;
+	mmblk_disk_flushes(client, c);
 	return 0;
 }
 

@@ -88,7 +88,14 @@ static int mmblk_nr_queues(struct fido_device *fdev, unsigned int *nr)
 	return 0;
 }
 
-static int mmblk_enable(struct mmblk_service *service)
+/**
+ * mmblk_enable - offer a service to the peer
+ * @service: service that is ready to
+ *
+ * Context: process, sleeps.
+ * Return: 0, or an error, which was reported.
+ */
+int mmblk_enable(struct mmblk_service *service)
 {
 	struct fido_service_config config = {
 		.nr_channels = service->nr_queues,
@@ -98,8 +105,11 @@ static int mmblk_enable(struct mmblk_service *service)
 		.hold = service->role->hold,
 		.event = service->role->event,
 	};
+	int err = fido_enable(service->fdev, &config);
 
-	return fido_enable(service->fdev, &config);
+	if (err)
+		fido_error(service->fdev, err, "cannot enable the service");
+	return err;
 }
 
 static int mmblk_probe(struct fido_device *fdev)
@@ -124,11 +134,9 @@ static int mmblk_probe(struct fido_device *fdev)
 	mutex_init(&service->lock);
 	fido_set_drvdata(fdev, service);
 
-	err = mmblk_enable(service);
-	if (err) {
-		fido_error(fdev, err, "cannot enable the service");
+	err = role->start(service);
+	if (err)
 		role->destroy(service);
-	}
 	return err;
 }
 
@@ -136,6 +144,8 @@ static void mmblk_remove(struct fido_device *fdev)
 {
 	struct mmblk_service *service = fido_get_drvdata(fdev);
 
+	if (service->role->stop)
+		service->role->stop(service);
 	fido_disable(fdev);
 	service->role->destroy(service);
 }
@@ -205,6 +215,7 @@ static struct fido_driver mmblk_driver = {
 
 struct workqueue_struct *mmblk_wq;
 struct workqueue_struct *mmblk_end_wq;
+struct workqueue_struct *mmblk_open_wq;
 
 /*
  * Each of the two can run something when no memory is left for another thread
@@ -232,19 +243,41 @@ static struct notifier_block mmblk_reboot_nb = {
 	.priority = INT_MAX,
 };
 
+static void mmblk_free_wqs(void)
+{
+	if (mmblk_open_wq)
+		destroy_workqueue(mmblk_open_wq);
+	if (mmblk_end_wq)
+		destroy_workqueue(mmblk_end_wq);
+	if (mmblk_wq)
+		destroy_workqueue(mmblk_wq);
+}
+
+/*
+ * The one for opening must be without WQ_MEM_RECLAIM: what the block layer and
+ * file systems flush meanwhile is, too.
+ */
+static int __init mmblk_alloc_wqs(void)
+{
+	mmblk_wq = mmblk_alloc_wq("mmblk");
+	mmblk_end_wq = mmblk_alloc_wq("mmblk_end");
+	mmblk_open_wq = alloc_workqueue("mmblk_open", WQ_UNBOUND, 0);
+	if (mmblk_wq && mmblk_end_wq && mmblk_open_wq)
+		return 0;
+	mmblk_free_wqs();
+	return -ENOMEM;
+}
+
 static int __init mmblk_init(void)
 {
-	int err = -ENOMEM;
+	int err;
 
-	mmblk_wq = mmblk_alloc_wq("mmblk");
-	if (!mmblk_wq)
+	err = mmblk_alloc_wqs();
+	if (err)
 		return err;
-	mmblk_end_wq = mmblk_alloc_wq("mmblk_end");
-	if (!mmblk_end_wq)
-		goto err_wq;
 	err = register_reboot_notifier(&mmblk_reboot_nb);
 	if (err)
-		goto err_end_wq;
+		goto err_wqs;
 	err = fido_driver_register(&mmblk_driver);
 	if (err)
 		goto err_notifier;
@@ -252,10 +285,8 @@ static int __init mmblk_init(void)
 
 err_notifier:
 	unregister_reboot_notifier(&mmblk_reboot_nb);
-err_end_wq:
-	destroy_workqueue(mmblk_end_wq);
-err_wq:
-	destroy_workqueue(mmblk_wq);
+err_wqs:
+	mmblk_free_wqs();
 	return err;
 }
 module_init(mmblk_init);
@@ -265,8 +296,8 @@ static void __exit mmblk_exit(void)
 	fido_driver_unregister(&mmblk_driver);
 	mmblk_park_end();
 	unregister_reboot_notifier(&mmblk_reboot_nb);
-	destroy_workqueue(mmblk_end_wq);
-	destroy_workqueue(mmblk_wq);
+	/* waits for what is still being opened for services that have gone */
+	mmblk_free_wqs();
 }
 module_exit(mmblk_exit);
 

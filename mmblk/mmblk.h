@@ -19,9 +19,11 @@ struct workqueue_struct;
  * For work that can wait for a peer: as many disks as there are would take all
  * that the kernel's own queues run at a time.
  * What makes requests fail at last runs in one of its own: see mmblk_alloc_wq().
+ * So does the opening of devices: see mmblk_alloc_wqs().
  */
 extern struct workqueue_struct *mmblk_wq;
 extern struct workqueue_struct *mmblk_end_wq;
+extern struct workqueue_struct *mmblk_open_wq;
 
 /**
  * struct mmblk_role - what makes a client or a server
@@ -29,6 +31,8 @@ extern struct workqueue_struct *mmblk_end_wq;
  * @hold: what the cookies of a channel are
  * @create: read the parameters of the role, get what does not need the peer
  * @destroy: undo; the service is down, and for good
+ * @start: mmblk_enable(), or what leads to it; at the end of ->probe()
+ * @stop: from now on nothing does that any more; may be NULL
  * @up: the channels are there
  * @down: stop using them
  * @event: see struct fido_service_config
@@ -40,6 +44,8 @@ struct mmblk_role {
 	struct mmblk_service *(*create)(struct fido_device *fdev,
 					unsigned int nr_queues);
 	void (*destroy)(struct mmblk_service *service);
+	int (*start)(struct mmblk_service *service);
+	void (*stop)(struct mmblk_service *service);
 	int (*up)(struct mmblk_service *service);
 	void (*down)(struct mmblk_service *service);
 	void (*event)(struct fido_chan *chan, void *priv);
@@ -64,6 +70,9 @@ struct mmblk_service {
 	bool up;
 	struct fido_chan_stats before;
 };
+
+/* main.c */
+int mmblk_enable(struct mmblk_service *service);
 
 extern const struct mmblk_role mmblk_client_role;
 extern const struct mmblk_role mmblk_server_role;

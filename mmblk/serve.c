@@ -379,6 +379,23 @@ static unsigned int mmblk_reap(struct mmblk_lane *lane)
 	return n;
 }
 
+/* The configuration that the client gets, by lane 0 */
+static void mmblk_server_tell(struct mmblk_server *server,
+			      const struct mmblk_config *config, bool anew)
+{
+	bool cached = config->flags & MMBLK_C_WRITE_CACHE;
+
+	server->config = *config;
+	/*
+	 * What was flushed before does not count. A client that comes up makes
+	 * sure itself that no flush is missing: mmblk_client_accept().
+	 */
+	if (anew || cached != server->cached)
+		WRITE_ONCE(server->flushed, anew && cached);
+	/* pairs with the acquire in mmblk_server_uncached() */
+	smp_store_release(&server->cached, cached);
+}
+
 /* Lane 0 tells the client when the device has changed, in size mostly. */
 static void mmblk_look_at_device(struct mmblk_lane *lane)
 {
@@ -391,7 +408,7 @@ static void mmblk_look_at_device(struct mmblk_lane *lane)
 	if (!memcmp(&config, &server->config, sizeof(config)))
 		return;
 	spin_lock_irq(&lane->tx_lock);
-	server->config = config;
+	mmblk_server_tell(server, &config, false);
 	lane->config_due = true;
 	spin_unlock_irq(&lane->tx_lock);
 }
@@ -560,6 +577,7 @@ void mmblk_lane_event(struct fido_chan *chan, void *priv)
 int mmblk_lane_start(struct mmblk_lane *lane)
 {
 	struct mmblk_server *server = lane->server;
+	struct mmblk_config config;
 	struct task_struct *thread;
 
 	thread = kthread_create(mmblk_lane_thread, lane, "mmblk %s/%u",
@@ -580,8 +598,10 @@ int mmblk_lane_start(struct mmblk_lane *lane)
 	lane->worked = false;
 	/* The first message of lane 0 */
 	lane->config_due = !lane->index;
-	if (!lane->index)
-		mmblk_backing_config(&server->backing, &server->config);
+	if (!lane->index) {
+		mmblk_backing_config(&server->backing, &config);
+		mmblk_server_tell(server, &config, true);
+	}
 	wake_up_process(thread);
 	return 0;
 }

@@ -2,7 +2,6 @@
 /*
  * Server: its life, from the service's point of view.
  */
-#include <linux/blkdev.h>
 #include <linux/err.h>
 #include <linux/moduleparam.h>
 #include <linux/slab.h>
@@ -74,86 +73,21 @@ static int mmblk_param_mode(struct fido_device *fdev, bool *write)
 	return err;
 }
 
-static const char *mmblk_open_error(int err)
+/* Neither changes while the service lasts. */
+static int mmblk_param_device(struct mmblk_server *server,
+			      struct fido_device *fdev)
 {
-	switch (err) {
-	case -ENOENT:
-	case -ENXIO:
-	case -ENODEV:
-	case -ENOTDIR:
-		return "there is no such device or file";
-	case -ENOTBLK:
-		return "it is neither a block device nor a file";
-	case -EBUSY:
-		return "it is mounted or otherwise in use";
-	case -ETXTBSY:
-		return "the file is in use: open for writing, served or swap";
-	case -EPERM:
-		return "the file is immutable or append-only";
-	case -EMEDIUMTYPE:
-		return "zoned devices are not supported";
-	case -EOPNOTSUPP:
-		return "its file system is no place for data";
-	case -EROFS:
-	case -EACCES:
-		return "it is read-only";
-	default:
-		return "opening it failed";
-	}
-}
+	char *keep;
 
-/* Does the client's disk outlive this VM? Then its data has to. */
-static int mmblk_param_keep(struct mmblk_server *server,
-			    struct fido_device *fdev, const char *path)
-{
-	char *keep = fido_param(fdev, "keep");
-	int err = 0;
-
-	if (keep)
-		err = mmblk_backing_keep(&server->backing);
-	kfree(keep);
-	if (err) {
-		fido_error(fdev, err, "cannot keep %s: %s", path,
-			   err == -EOPNOTSUPP ?
-			   "its contents go with this VM" :
-			   "what is there cannot be flushed");
-		server->backing.ops->close(&server->backing);
-	}
-	return err;
-}
-
-static int mmblk_open_device(struct mmblk_server *server,
-			     struct fido_device *fdev)
-{
-	char *path = fido_param(fdev, "device");
-	int err;
-
-	if (!path) {
+	server->path = fido_param(fdev, "device");
+	if (!server->path) {
 		fido_error(fdev, -ENOENT, "no parameter \"device\"");
 		return -ENOENT;
 	}
-	err = mmblk_backing_open(&server->backing, path, server->write);
-	if (err)
-		fido_error(fdev, err, "cannot serve %s: %s", path,
-			   mmblk_open_error(err));
-	else
-		err = mmblk_param_keep(server, fdev, path);
-	if (err) {
-		kfree(path);
-		return err;
-	}
-	server->path = path;
+	keep = fido_param(fdev, "keep");
+	server->keep = keep;
+	kfree(keep);
 	return 0;
-}
-
-/* Overrules what the device looks like: 1 to copy always, 0 never */
-static void mmblk_param_bounce(struct mmblk_server *server,
-			       struct fido_device *fdev)
-{
-	unsigned int bounce;
-
-	if (!fido_param_uint(fdev, "bounce", &bounce))
-		server->backing.bounce = bounce;
 }
 
 /* Service */
@@ -203,6 +137,20 @@ mmblk_server_stats(struct mmblk_service *service, unsigned int queue)
 	return &to_mmblk_server(service)->lane[queue]->stats;
 }
 
+static int mmblk_server_params(struct mmblk_server *server,
+			       struct fido_device *fdev)
+{
+	int err;
+
+	err = mmblk_param_mode(fdev, &server->write);
+	if (err)
+		return err;
+	err = mmblk_limit_init(&server->limit, fdev);
+	if (err)
+		return err;
+	return mmblk_param_device(server, fdev);
+}
+
 static struct mmblk_service *mmblk_server_create(struct fido_device *fdev,
 						 unsigned int nr_queues)
 {
@@ -214,17 +162,10 @@ static struct mmblk_service *mmblk_server_create(struct fido_device *fdev,
 	err = mmblk_lanes_alloc(server, nr_queues);
 	if (err)
 		goto err_free;
-	err = mmblk_param_mode(fdev, &server->write);
+	err = mmblk_server_params(server, fdev);
 	if (err)
 		goto err_lanes;
-	err = mmblk_limit_init(&server->limit, fdev);
-	if (err)
-		goto err_lanes;
-	err = mmblk_open_device(server, fdev);
-	if (err)
-		goto err_lanes;
-	mmblk_param_bounce(server, fdev);
-	fido_report(fdev, "bounce-used", "%u", server->backing.bounce);
+	mmblk_opening_init(server);
 	return &server->service;
 
 err_lanes:
@@ -234,14 +175,21 @@ err_free:
 	return ERR_PTR(err);
 }
 
+/**
+ * mmblk_server_free - nobody has it any more
+ * @server: server whose service has gone
+ */
+void mmblk_server_free(struct mmblk_server *server)
+{
+	mmblk_opening_close(server);
+	kfree(server->path);
+	mmblk_lanes_free(server, server->service.nr_queues);
+	kfree(server);
+}
+
 static void mmblk_server_destroy(struct mmblk_service *service)
 {
-	struct mmblk_server *server = to_mmblk_server(service);
-
-	server->backing.ops->close(&server->backing);
-	kfree(server->path);
-	mmblk_lanes_free(server, service->nr_queues);
-	kfree(server);
+	mmblk_server_put(to_mmblk_server(service));
 }
 
 const struct mmblk_role mmblk_server_role = {
@@ -249,6 +197,8 @@ const struct mmblk_role mmblk_server_role = {
 	.hold = FIDO_HOLD_PAGES,
 	.create = mmblk_server_create,
 	.destroy = mmblk_server_destroy,
+	.start = mmblk_opening_start,
+	.stop = mmblk_opening_stop,
 	.up = mmblk_server_up,
 	.down = mmblk_server_down,
 	.event = mmblk_lane_event,

@@ -6,10 +6,14 @@
 #define MMBLK_SERVER_H
 
 #include <linux/blk_types.h>
+#include <linux/completion.h>
+#include <linux/kref.h>
 #include <linux/list.h>
+#include <linux/mutex.h>
 #include <linux/spinlock.h>
 #include <linux/timer.h>
 #include <linux/wait.h>
+#include <linux/workqueue.h>
 
 #include "backing.h"
 #include "limit.h"
@@ -132,26 +136,78 @@ struct mmblk_lane {
 };
 
 /**
+ * struct mmblk_opening - how far a server has got with what is behind
+ * @refs: of the server: one of the service, one of @work until it has ended
+ * @work: opens it, again and again while there is no memory
+ * @lock: guards @gone; the end of @work, which uses the service, holds it
+ * @gone: the service has been removed
+ * @done: @work has ended
+ * @open: it is open. Of @work until that has ended, then of the service.
+ * @keeping: @work had opened it, but was to keep it, too
+ * @told: there was no memory, and that was reported
+ */
+struct mmblk_opening {
+	struct kref refs;
+	struct delayed_work work;
+	struct mutex lock;	/* @gone */
+	bool gone;
+	struct completion done;
+	bool open;
+	bool keeping;
+	bool told;
+};
+
+/**
  * struct mmblk_server - a device or file that is served
  * @service: head
  * @write: the client may write
+ * @keep: the client's disk outlives this VM
  * @path: path of the device or file, as a parameter
- * @backing: the device or file
+ * @opening: of the device or file
+ * @backing: the device or file, once it is open
  * @limit: what the client may ask of it
  * @config: what the client was told; of lane 0's thread
+ * @cached: it was told of a write cache; set by lane 0's thread
+ * @flushed: and has flushed since, if it was told of none before
  * @lane: one for each channel
  */
 struct mmblk_server {
 	struct mmblk_service service;
 	bool write;
+	bool keep;
 	char *path;
+	struct mmblk_opening opening;
 	struct mmblk_backing backing;
 	struct mmblk_limit limit;
 	struct mmblk_config config;
+	bool cached;
+	bool flushed;
 	struct mmblk_lane **lane;
 };
 
 #define to_mmblk_server(s) container_of(s, struct mmblk_server, service)
+
+/*
+ * Does the client not know that it has to flush? Then each write must be durable
+ * when it is answered. A device whose cache is switched on says nothing, and
+ * the client hears of it a second later, or more.
+ */
+static inline bool mmblk_server_uncached(const struct mmblk_server *server)
+{
+	/* pairs with the release in mmblk_server_tell() */
+	return !smp_load_acquire(&server->cached) ||
+	       !READ_ONCE(server->flushed);
+}
+
+/* server.c */
+void mmblk_server_free(struct mmblk_server *server);
+
+/* opening.c */
+void mmblk_opening_init(struct mmblk_server *server);
+int mmblk_opening_start(struct mmblk_service *service);
+void mmblk_opening_stop(struct mmblk_service *service);
+void mmblk_opening_close(struct mmblk_server *server);
+void mmblk_server_put(struct mmblk_server *server);
 
 /* serve.c */
 int mmblk_lane_start(struct mmblk_lane *lane);

@@ -10,7 +10,19 @@
 #include "client.h"
 #include "segs.h"
 
-static blk_status_t mmblk_fill_head(struct request *rq,
+/*
+ * While the block layer may drop flushes that the server needs, no write needs
+ * one. Zeroes cannot be made durable: who wants them writes them as data.
+ */
+static blk_status_t mmblk_fill_through(struct mmblk_request *head)
+{
+	if (head->op == MMBLK_OP_WRITE)
+		head->flags |= MMBLK_F_FUA;
+	return head->op == MMBLK_OP_WRITE_ZEROES ? BLK_STS_NOTSUPP : BLK_STS_OK;
+}
+
+static blk_status_t mmblk_fill_head(const struct mmblk_client *client,
+				    struct request *rq,
 				    struct mmblk_request *head)
 {
 	switch (req_op(rq)) {
@@ -42,7 +54,8 @@ static blk_status_t mmblk_fill_head(struct request *rq,
 		head->flags |= MMBLK_F_FUA;
 	if (head->op == MMBLK_OP_WRITE_ZEROES && rq->cmd_flags & REQ_NOUNMAP)
 		head->flags |= MMBLK_F_NOUNMAP;
-	return BLK_STS_OK;
+	return READ_ONCE(client->through) ? mmblk_fill_through(head) :
+					    BLK_STS_OK;
 }
 
 /*
@@ -95,21 +108,18 @@ static void mmblk_copy_to_pages(struct request *rq, struct fido_pages *pages)
 static int mmblk_bounce(struct mmblk_queue *q, struct request *rq,
 			struct mmblk_segs *segs)
 {
+	struct mmblk_reserve *reserve = &q->client->reserve;
 	u32 bytes = blk_rq_bytes(rq);
 	struct fido_pages *pages;
 	int err;
 
-	/* atomic: out of the reserves, since this may be on the way to swap */
-	pages = fido_pages_alloc(DIV_ROUND_UP(bytes, PAGE_SIZE),
-				 GFP_ATOMIC | __GFP_NOWARN);
+	pages = mmblk_bounce_get(reserve, q->chan, bytes);
 	if (!pages)
 		return -ENOMEM;
 	segs->nr = 0;
-	err = mmblk_pages_show(q->chan, pages, GFP_ATOMIC | __GFP_NOWARN);
-	if (!err)
-		err = mmblk_segs_add_pages(segs, q->chan, pages, bytes);
+	err = mmblk_segs_add_pages(segs, q->chan, pages, bytes);
 	if (err) {
-		fido_pages_free(pages);
+		mmblk_bounce_put(reserve, &pages);
 		return err;
 	}
 	mmblk_copy_to_pages(rq, pages);
@@ -169,13 +179,6 @@ static bool mmblk_push(struct mmblk_queue *q, struct request *rq,
 	return true;
 }
 
-static void mmblk_drop_bounce(struct mmblk_tag *t)
-{
-	if (t->bounce)
-		fido_pages_free(t->bounce);
-	t->bounce = NULL;
-}
-
 static blk_status_t mmblk_lapse(struct mmblk_queue *q)
 {
 	unsigned long flags;
@@ -212,7 +215,7 @@ blk_status_t mmblk_queue_rq(struct blk_mq_hw_ctx *hctx,
 	/* pairs with the release in mmblk_client_run() */
 	if (smp_load_acquire(&q->client->lapsed))
 		return mmblk_lapse(q);
-	status = mmblk_fill_head(rq, &head);
+	status = mmblk_fill_head(q->client, rq, &head);
 	if (status)
 		return status;
 
@@ -228,7 +231,7 @@ blk_status_t mmblk_queue_rq(struct blk_mq_hw_ctx *hctx,
 		return BLK_STS_OK;
 
 	/* Not after a push: the request may have been completed already */
-	mmblk_drop_bounce(&q->tag[rq->tag]);
+	mmblk_bounce_put(&q->client->reserve, &q->tag[rq->tag].bounce);
 	spin_lock_irqsave(&q->lock, flags);
 	mmblk_stat_inc(&q->stats, MMBLK_STAT_FULL);
 	spin_unlock_irqrestore(&q->lock, flags);

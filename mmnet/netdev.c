@@ -459,7 +459,7 @@ static void netdev_adopt(struct net_device *dev, struct fido_device *fdev)
 
 /**
  * mmnet_netdev_create - make and register a net device, or take one over
- * @fdev: its service, which is told of errors
+ * @fdev: its service, which is told of errors but -ENOMEM
  * @nr_queues: number of channels
  *
  * Context: process.
@@ -469,11 +469,11 @@ struct net_device *mmnet_netdev_create(struct fido_device *fdev,
 				       unsigned int nr_queues)
 {
 	struct net_device *dev, *kept;
-	int err = -ENOMEM;
+	int err;
 
 	dev = netdev_alloc(fdev, nr_queues);
 	if (!dev)
-		goto err_report;
+		return ERR_PTR(-ENOMEM);
 	kept = mmnet_park_claim(dev);
 	if (kept != dev) {
 		netdev_free(dev);
@@ -486,8 +486,9 @@ struct net_device *mmnet_netdev_create(struct fido_device *fdev,
 		return dev;
 	mmnet_park_forget(dev);
 	netdev_free(dev);
-err_report:
-	fido_error(fdev, err, "creating the interface");
+	/* of that the bus tells, once, as it tries again */
+	if (err != -ENOMEM)
+		fido_error(fdev, err, "creating the interface");
 	return ERR_PTR(err);
 }
 

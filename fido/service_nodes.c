@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Service nodes: what a service reads and writes of its directory in xenstore.
+ * Parameters for its client, and what people are told about it.
+ */
+#include <linux/delay.h>
+#include <linux/kernel.h>
+#include <linux/kstrtox.h>
+#include <linux/slab.h>
+#include <xen/xenbus.h>
+
+#include "chan.h"
+#include "link.h"
+#include "service.h"
+#include "trace.h"
+
+/**
+ * fido_service_path - directory of a service in xenstore
+ * @service: service
+ * @path: gets it
+ * @size: room there
+ */
+void fido_service_path(const struct fido_service *service, char *path,
+		       size_t size)
+{
+	snprintf(path, size, "%s/" FIDO_XS_SERVICE "/%u",
+		 service->link->xbdev->nodename, service->sid);
+}
+
+/*
+ * What a parameter says can decide whether a disk goes: a lack of memory, which
+ * passes, must not look like a node that is not there. Pauses of milliseconds,
+ * each twice the one before, about a second together.
+ */
+#define PARAM_MIN_PAUSE		20
+#define PARAM_MAX_PAUSE		640
+
+/**
+ * fido_param - read a parameter of a service from xenstore
+ * @fdev: service
+ * @name: name of the node
+ *
+ * Context: process, sleeps; for a second, perhaps, if there is no memory.
+ * Return: the value, to be freed with kfree(); NULL if there is none, or if it
+ * cannot be read, which is logged.
+ */
+char *fido_param(struct fido_device *fdev, const char *name)
+{
+	unsigned int pause = PARAM_MIN_PAUSE;
+	char path[128];
+	char *value;
+
+	fido_service_path(fdev->service, path, sizeof(path));
+	value = xenbus_read(XBT_NIL, path, name, NULL);
+	while (value == ERR_PTR(-ENOMEM) && pause <= PARAM_MAX_PAUSE) {
+		msleep(pause);
+		pause *= 2;
+		value = xenbus_read(XBT_NIL, path, name, NULL);
+	}
+	if (value == ERR_PTR(-ENOMEM))
+		dev_err(&fdev->dev, "cannot read \"%s\": no memory\n", name);
+	return IS_ERR(value) ? NULL : value;
+}
+EXPORT_SYMBOL_GPL(fido_param);
+
+/**
+ * fido_param_uint - read a parameter that is a number
+ * @fdev: service
+ * @name: name of the node
+ * @value: gets the number; unchanged on error
+ *
+ * Context: process, sleeps.
+ * Return: 0, -ENOENT if there is no such node, -EINVAL if it is no number.
+ */
+int fido_param_uint(struct fido_device *fdev, const char *name,
+		    unsigned int *value)
+{
+	char *text = fido_param(fdev, name);
+	int err;
+
+	if (!text)
+		return -ENOENT;
+	err = kstrtouint(text, 0, value);
+	kfree(text);
+	return err ? -EINVAL : 0;
+}
+EXPORT_SYMBOL_GPL(fido_param_uint);
+
+/**
+ * fido_service_write - write a node of a service
+ * @service: service
+ * @name: name of the node
+ * @value: its value
+ *
+ * Only while the toolstack wants the service: writing would make the directory
+ * anew that it has just removed.
+ *
+ * Context: process, sleeps.
+ * Return: true if it was written.
+ */
+bool fido_service_write(struct fido_service *service, const char *name,
+			const char *value)
+{
+	char path[128];
+
+	fido_service_path(service, path, sizeof(path));
+	return xenbus_exists(XBT_NIL, path, FIDO_XS_SERVICE_TYPE) &&
+	       !xenbus_write(XBT_NIL, path, name, value);
+}
+
+/**
+ * fido_report - show something about a service in xenstore
+ * @fdev: service
+ * @name: name of the node
+ * @fmt: format of the value
+ *
+ * Context: process, sleeps.
+ */
+void fido_report(struct fido_device *fdev, const char *name,
+		 const char *fmt, ...)
+{
+	va_list args;
+	char *value;
+
+	va_start(args, fmt);
+	value = kvasprintf(GFP_KERNEL, fmt, args);
+	va_end(args);
+	if (value)
+		fido_service_write(fdev->service, name, value);
+	kfree(value);
+}
+EXPORT_SYMBOL_GPL(fido_report);
+
+/**
+ * fido_error - say why a service does not work
+ * @fdev: service
+ * @err: negative error code
+ * @fmt: one line, without a newline
+ *
+ * The line goes to the log, and to xenstore for fidoctl.
+ *
+ * Context: process, sleeps.
+ */
+void fido_error(struct fido_device *fdev, int err, const char *fmt, ...)
+{
+	va_list args;
+	char *text;
+
+	va_start(args, fmt);
+	text = kvasprintf(GFP_KERNEL, fmt, args);
+	va_end(args);
+	if (!text)
+		return;
+	dev_err_ratelimited(&fdev->dev, "%s (error %d)\n", text, err);
+	fido_service_write(fdev->service, FIDO_XS_SERVICE_ERROR, text);
+	kfree(text);
+}
+EXPORT_SYMBOL_GPL(fido_error);
+
+/**
+ * fido_service_clear - remove a node of a service
+ * @service: service
+ * @name: name of the node; gone already, with its directory perhaps, is no error
+ *
+ * Context: process, sleeps.
+ */
+void fido_service_clear(const struct fido_service *service, const char *name)
+{
+	char path[128];
+
+	fido_service_path(service, path, sizeof(path));
+	if (xenbus_exists(XBT_NIL, path, name))
+		xenbus_rm(XBT_NIL, path, name);
+}
+
+/**
+ * fido_service_report_state - show whether a service is up
+ * @service: service, locked
+ *
+ * Context: process, sleeps.
+ */
+void fido_service_report_state(struct fido_service *service)
+{
+	trace_fido_service(service->link, service->sid,
+			   service->chans ? service->chans->gen : 0,
+			   service->peer_gen, service->up);
+	fido_service_write(service, FIDO_XS_SERVICE_STATE,
+			   service->up ? "up" : "down");
+}

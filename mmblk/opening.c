@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Server: opening what is behind, in a work of its own. That can take long: an
+ * image is synced, and a device that is the disk of another VM waits for that.
+ * The link's work, which probes, has other services to look after.
+ *
+ * The service is offered once it is open. A service that is removed meanwhile
+ * waits some seconds, so that whoever comes next finds the device closed; then
+ * the work is left alone with the server, closes what it has opened, and frees
+ * it. Nothing else refers to the service from there.
+ */
+#include <linux/err.h>
+#include <linux/jiffies.h>
+#include <linux/sched/mm.h>
+#include <linux/workqueue.h>
+
+#include "server.h"
+
+#define MMBLK_OPEN_SECS		5	/* that a removal waits */
+#define MMBLK_OPEN_AGAIN	HZ	/* where there was no memory */
+
+static const char *mmblk_open_error(int err)
+{
+	switch (err) {
+	case -ENOENT:
+	case -ENXIO:
+	case -ENODEV:
+	case -ENOTDIR:
+		return "there is no such device or file";
+	case -ENOTBLK:
+		return "it is neither a block device nor a file";
+	case -EBUSY:
+		return "it is mounted or otherwise in use";
+	case -ETXTBSY:
+		return "the file is in use: open for writing, served or swap";
+	case -EPERM:
+		return "the file is immutable or append-only";
+	case -EMEDIUMTYPE:
+		return "zoned devices are not supported";
+	case -EOPNOTSUPP:
+		return "its file system is no place for data";
+	case -EROFS:
+	case -EACCES:
+		return "it is read-only";
+	default:
+		return "opening it failed";
+	}
+}
+
+static const char *mmblk_keep_error(int err)
+{
+	return err == -EOPNOTSUPP ? "its contents go with this VM" :
+				    "what is there cannot be flushed";
+}
+
+/**
+ * mmblk_opening_close - close what is behind, if it is open
+ * @server: server that nobody sends requests to
+ */
+void mmblk_opening_close(struct mmblk_server *server)
+{
+	if (server->opening.open)
+		server->backing.ops->close(&server->backing);
+	server->opening.open = false;
+}
+
+/* Of the work; @lock is not held, as this can take long. */
+static int mmblk_opening_try(struct mmblk_server *server)
+{
+	struct mmblk_opening *o = &server->opening;
+	int err;
+
+	o->keeping = false;
+	err = mmblk_backing_open(&server->backing, server->path, server->write);
+	if (err)
+		return err;
+	o->open = true;
+	/* the client's disk outlives this VM: then its data has to */
+	o->keeping = server->keep;
+	if (server->keep)
+		err = mmblk_backing_keep(&server->backing);
+	if (err)
+		mmblk_opening_close(server);
+	return err;
+}
+
+/* The following are called with @lock held, and the service still there. */
+
+static void mmblk_opening_failed(struct mmblk_server *server, int err)
+{
+	const char *path = server->path;
+
+	if (server->opening.keeping)
+		fido_error(server->service.fdev, err, "cannot keep %s: %s",
+			   path, mmblk_keep_error(err));
+	else
+		fido_error(server->service.fdev, err, "cannot serve %s: %s",
+			   path, mmblk_open_error(err));
+}
+
+static void mmblk_opening_again(struct mmblk_server *server)
+{
+	struct mmblk_opening *o = &server->opening;
+
+	if (!o->told)
+		dev_warn(&server->service.fdev->dev,
+			 "cannot open %s, there is no memory: trying again\n",
+			 server->path);
+	o->told = true;
+	queue_delayed_work(mmblk_open_wq, &o->work, MMBLK_OPEN_AGAIN);
+}
+
+static void mmblk_opening_succeeded(struct mmblk_server *server)
+{
+	struct fido_device *fdev = server->service.fdev;
+	unsigned int bounce;
+
+	/* overrules what it looks like: 1 to copy always, 0 never */
+	if (!fido_param_uint(fdev, "bounce", &bounce))
+		server->backing.bounce = bounce;
+	fido_report(fdev, "bounce-used", "%u", server->backing.bounce);
+	mmblk_enable(&server->service);
+}
+
+/* Returns true if the work is to come again. */
+static bool mmblk_opening_end(struct mmblk_server *server, int err)
+{
+	if (server->opening.gone) {
+		/* before the removal goes on, if that still waits */
+		mmblk_opening_close(server);
+		return false;
+	}
+	if (err == -ENOMEM) {
+		mmblk_opening_again(server);
+		return true;
+	}
+	if (err)
+		mmblk_opening_failed(server, err);
+	else
+		mmblk_opening_succeeded(server);
+	return false;
+}
+
+static void mmblk_opening_work(struct work_struct *work)
+{
+	struct mmblk_server *server = container_of(to_delayed_work(work),
+						   struct mmblk_server,
+						   opening.work);
+	struct mmblk_opening *o = &server->opening;
+	/* memory may wait for what another VM serves, and that for this one */
+	unsigned int noio = memalloc_noio_save();
+	bool again;
+	int err;
+
+	err = mmblk_opening_try(server);
+	mutex_lock(&o->lock);
+	again = mmblk_opening_end(server, err);
+	mutex_unlock(&o->lock);
+	if (!again) {
+		complete(&o->done);
+		mmblk_server_put(server);
+	}
+	memalloc_noio_restore(noio);
+}
+
+static void mmblk_server_release(struct kref *refs)
+{
+	mmblk_server_free(container_of(refs, struct mmblk_server,
+				       opening.refs));
+}
+
+/**
+ * mmblk_server_put - drop a reference to a server
+ * @server: server; gone when this returns, perhaps
+ */
+void mmblk_server_put(struct mmblk_server *server)
+{
+	kref_put(&server->opening.refs, mmblk_server_release);
+}
+
+/**
+ * mmblk_opening_init - nothing is open yet; one reference
+ * @server: zeroed but for its parameters
+ */
+void mmblk_opening_init(struct mmblk_server *server)
+{
+	struct mmblk_opening *o = &server->opening;
+
+	kref_init(&o->refs);
+	mutex_init(&o->lock);
+	init_completion(&o->done);
+	INIT_DELAYED_WORK(&o->work, mmblk_opening_work);
+}
+
+/**
+ * mmblk_opening_start - open what is behind, and offer the service then
+ * @service: server
+ *
+ * Return: 0.
+ */
+int mmblk_opening_start(struct mmblk_service *service)
+{
+	struct mmblk_server *server = to_mmblk_server(service);
+
+	/* for the work */
+	kref_get(&server->opening.refs);
+	queue_delayed_work(mmblk_open_wq, &server->opening.work, 0);
+	return 0;
+}
+
+/**
+ * mmblk_opening_stop - the service is being removed
+ * @service: server that was started
+ *
+ * When this returns the work does not look at the service any more, nor enable
+ * it.
+ */
+void mmblk_opening_stop(struct mmblk_service *service)
+{
+	struct mmblk_server *server = to_mmblk_server(service);
+	struct mmblk_opening *o = &server->opening;
+
+	mutex_lock(&o->lock);
+	o->gone = true;
+	mutex_unlock(&o->lock);
+	/* from here on it is not queued again */
+	if (cancel_delayed_work(&o->work)) {
+		mmblk_server_put(server);
+	} else if (!wait_for_completion_timeout(&o->done,
+						MMBLK_OPEN_SECS * HZ)) {
+		dev_warn(&service->fdev->dev,
+			 "%s is still being opened, and will be closed then\n",
+			 server->path);
+		return;
+	}
+	/* all that it has done is done, and what it has opened is ours */
+	cancel_delayed_work_sync(&o->work);
+}
