@@ -174,11 +174,12 @@ static const char *mmblk_client_refuse(const struct mmblk_client *client,
 static void mmblk_client_accept(struct mmblk_client *client,
 				const struct mmblk_config *config)
 {
-	bool cache = config->flags & MMBLK_C_WRITE_CACHE;
+	bool through = config->flags & MMBLK_C_WRITE_CACHE &&
+		       client->has_config &&
+		       (client->through || !client->flushes);
 
 	/* before mmblk_client_run(): who finds the queues running sees it */
-	WRITE_ONCE(client->through, cache && client->has_config &&
-				    (client->through || !client->flushes));
+	WRITE_ONCE(client->through, through);
 	client->config = *config;
 	client->has_config = true;
 	if (client->anew)
