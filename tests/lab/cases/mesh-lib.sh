@@ -25,8 +25,9 @@ declare -A BORN OUTLIVED FREE
 declare -A MET
 NUMBER=0
 WHAT=
-# What the case has drawn: a fate, whose it is, and seconds for those that last
-FATE= VICTIM= PAUSE=0
+# Which there are is the case's; what it has drawn: a fate, whose it is, and seconds for those that last
+FATES=()
+FATE='' VICTIM='' PAUSE=0
 
 requires() {
 	need_module fido mmnet mmblk
@@ -228,10 +229,10 @@ touches() {
 	[ "$1" = "$VICTIM" ] || [ "$2" = "$VICTIM" ] || { [ "$2" = disk ] && [ "${SERVER[$1]}" = "$VICTIM" ]; }
 }
 
-# may_break VM WHO: a VM that stands still breaks nothing, a module that is unloaded lets disks wait.
+# may_break VM WHO: a VM that stands still, or is short of memory, breaks nothing; a module that is unloaded lets disks wait.
 may_break() {
 	case $FATE-$2 in
-	pause-* | mmblk-* | mmnet-disk) return 1 ;;
+	pause-* | mmblk-* | mmnet-disk | memset-* | compact-* | scarce-*) return 1 ;;
 	*) touches "$1" "$2" ;;
 	esac
 }
