@@ -87,6 +87,15 @@ char *disk_in_use(const struct link *link, const struct service *service)
 			 nr, nr > 1 ? "s" : "");
 }
 
+/* One that goes on may be refused when both sides are up; else it is told of. */
+static bool disk_is_taken(const struct service *service)
+{
+	unsigned int client;
+
+	return !service_is_kept(service) || !client_side(service, &client) ||
+		service_node(service, client, "disk");
+}
+
 static bool disk_matches(const struct request *req, const struct link *link,
 			 const struct service *service)
 {
@@ -254,6 +263,7 @@ static const struct service_kind blk_kind = {
 	.check = check_disk,
 	.write = write_disk,
 	.in_use = disk_in_use,
+	.is_taken = disk_is_taken,
 	.print_json = print_json,
 };
 

@@ -5,6 +5,7 @@
 #include "attempt.h"
 #include "blk.h"
 #include "change.h"
+#include "keep.h"
 #include "log.h"
 #include "mend.h"
 #include "reconcile.h"
@@ -402,23 +403,6 @@ static bool change_link(struct supervisor *sup, const struct link *link,
 	return done;
 }
 
-static void remove_rubbish(struct supervisor *sup)
-{
-	const struct link *link;
-	bool any = false;
-	unsigned int i;
-
-	for (i = 0; i < sup->topology.nr_links && !signals_stop(); i++) {
-		link = &sup->topology.link[i];
-		if (!is_rubbish(sup, link))
-			continue;
-		change_link(sup, link, 0, mend_stale_link, "stale link");
-		any = true;
-	}
-	if (any && !sup->dry_run)
-		reread(sup);
-}
-
 /* One that the configuration named once, and does not name any more. */
 static bool is_unwanted(const struct supervisor *sup, const struct link *link,
 			const struct service *service)
@@ -458,6 +442,48 @@ static bool is_open(struct supervisor *sup, const struct link *link,
 	sup->in_use = all;
 	free(why);
 	return true;
+}
+
+/*
+ * What is kept, and nobody names any more, goes with what a dead VM left: once
+ * its directory has gone its driver waits for a successor. Returns false if the
+ * link has to stay for now; it does not if the successor needs it away.
+ */
+static bool retire_kept(struct supervisor *sup, const struct link *link)
+{
+	bool named = is_named(sup, link), all = true;
+	const struct service *service;
+	unsigned int i;
+
+	for (i = 0; i < link->nr_services && !signals_stop(); i++) {
+		service = &link->service[i];
+		if (!service_is_kept(service) ||
+		    !is_unwanted(sup, link, service))
+			continue;
+		if (!named && is_open(sup, link, service))
+			all = false;
+		else
+			change_link(sup, link, service->id, mend_remove_service,
+				    service_type(service));
+	}
+	return all;
+}
+
+static void remove_rubbish(struct supervisor *sup)
+{
+	const struct link *link;
+	bool any = false;
+	unsigned int i;
+
+	for (i = 0; i < sup->topology.nr_links && !signals_stop(); i++) {
+		link = &sup->topology.link[i];
+		if (!is_rubbish(sup, link) || !retire_kept(sup, link))
+			continue;
+		change_link(sup, link, 0, mend_stale_link, "stale link");
+		any = true;
+	}
+	if (any && !sup->dry_run)
+		reread(sup);
 }
 
 /* Returns false if something has to stay for now. */
@@ -510,7 +536,6 @@ static void remove_all_unwanted(struct supervisor *sup)
 	for (i = 0; i < sup->topology.nr_links; i++)
 		if (!link_stale(&sup->topology.link[i]))
 			remove_unwanted(sup, &sup->topology.link[i]);
-	tell_in_use(sup);
 	if (!sup->dry_run)
 		reread(sup);
 }
@@ -547,6 +572,7 @@ void reconcile(struct supervisor *sup)
 	remove_rubbish(sup);
 	if (sup->apply)
 		remove_all_unwanted(sup);
+	tell_in_use(sup);
 	while (config_next(&sup->config, &at))
 		if (!signals_stop())
 			tend(sup, at.file, at.wish);

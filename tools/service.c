@@ -70,13 +70,17 @@ static const struct service *find_added(const struct link *link,
 static enum verdict is_up(const struct link *link, const void *arg)
 {
 	const struct service *service = find_added(link, arg);
+	const struct addition *add = arg;
+	const struct service_kind *kind = add->req->kind;
 
 	if (!service || link_stale(link) || link_failed(link))
 		return FAILED;
-	if (link_connected(link) && service_up(service))
-		return REACHED;
+	/* one that is up may have been refused all the same */
 	if (service->half[FRONT].error || service->half[BACK].error)
 		return FAILED;
+	if (link_connected(link) && service_up(service) &&
+	    (!kind->is_taken || kind->is_taken(service)))
+		return REACHED;
 	return PENDING;
 }
 

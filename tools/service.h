@@ -17,6 +17,7 @@ struct request;
  * @check: dies if it must not be added; or NULL
  * @write: writes its parameters; @side_a is the side of the first VM
  * @in_use: what its removal would destroy, to be freed, NULL if nothing; or NULL
+ * @is_taken: whether a driver that is up has taken what it was given; or NULL
  * @print_json: prints it for --json
  */
 struct service_kind {
@@ -30,6 +31,7 @@ struct service_kind {
 		      const struct link *link, unsigned int side_a,
 		      unsigned int id);
 	char *(*in_use)(const struct link *link, const struct service *service);
+	bool (*is_taken)(const struct service *service);
 	void (*print_json)(const struct link *link,
 			   const struct service *service);
 };

@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 # DESCRIPTION: a VM destroyed under load takes nobody with it, leaves no zombie, and can be linked again
+# SHORT: one end of the link of two
 # TIMEOUT: 300
 requires() {
 	need_module fido mmnet
@@ -22,7 +23,8 @@ kill_one() {
 
 run() {
 	no_links
-	kill_one a b 1
+	# 017-three-vms destroys one that is both frontend and backend, but not under load
+	[ "$LONG" = 0 ] || kill_one a b 1
 	kill_one b a 2
 	load_modules a b
 	net_up a b

@@ -16,25 +16,37 @@ maptrack_frames() {
 	echo "$MAPTRACK"
 }
 
-refused() {
-	expect_log 'fido: .*too small'
+small_vm() {
 	vm_create c
 	in_vm c 'modprobe fido'
+}
+
+small_vm_gone() {
+	vm_kill c
+	vm_wait_gone c
+}
+
+# refused A B REASON: a link of c, for what c says since
+refused() {
+	in_vm c 'dmesg -c > /dev/null'
 	in_dom0 "fidoctl link add $1 $2"
 	wait_for 60 in_vm c "dmesg | grep -q '$3'"
 	diag "$(in_vm c "dmesg | grep '$3' | tail -1")"
 	wait_for 30 link_has_state c closed
 	no_links
-	vm_kill c
-	vm_wait_gone c
 }
 
 run() {
 	no_links
 	load_modules a
-	GRANTS=64 MAPTRACK=2048 refused c a 'set max_grant_frames=[0-9]*'
-	GRANTS=64 MAPTRACK=2048 refused a c 'set max_grant_frames=[0-9]*'
-	GRANTS=1024 MAPTRACK=64 refused c a 'set max_maptrack_frames=[0-9]*'
+	expect_log 'fido: .*too small'
+	GRANTS=64 MAPTRACK=2048 small_vm
+	refused c a 'set max_grant_frames=[0-9]*'
+	refused a c 'set max_grant_frames=[0-9]*'
+	small_vm_gone
+	GRANTS=1024 MAPTRACK=64 small_vm
+	refused c a 'set max_maptrack_frames=[0-9]*'
+	small_vm_gone
 	# a has not suffered
 	load_modules b
 	link_add a b

@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 # DESCRIPTION: what fidoctl writes, lists and removes: nodes, permissions, JSON, stale links, races; no driver involved
+# SHORT: one round of races of three
 # TIMEOUT: 400
 requires() {
 	need_tool fidoctl
@@ -200,7 +201,7 @@ disks_at_once() {
 
 races() {
 	local i
-	for ((i = 1; i <= ${ROUNDS:-3}; i++)); do
+	for ((i = 1; i <= ${ROUNDS:-$((LONG ? 3 : 1))}; i++)); do
 		links_at_once
 		disks_at_once
 	done

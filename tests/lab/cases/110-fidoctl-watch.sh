@@ -5,19 +5,17 @@
 # TIMEOUT: 600
 # shellcheck disable=SC1091
 . "$LAB_DIR/cases/mmblk-lib.sh"
+# shellcheck disable=SC1091
+. "$LAB_DIR/cases/watch-lib.sh"
 
 requires() {
 	need_tool fidoctl
 	need_module fido mmnet mmblk
 }
 
-CONF=/tmp/fido-watch
-LOG=/tmp/fido-watch.log
-
 # configure QUEUES: a network, and a disk of a in b
 configure() {
-	in_dom0 "mkdir -p $CONF"
-	to_vm dom0 $CONF/nas.conf << EOF
+	watch_configure nas << EOF
 # a comment
 [net]
 a = a
@@ -32,51 +30,14 @@ serial = r1
 EOF
 }
 
-watch_start() {
-	in_vm_bg dom0 "echo \$\$ > $LOG.pid; exec fidoctl watch --config $CONF 2>> $LOG"
-	WATCH=$BG
-	wait_for 10 said 'begins'
-}
-
-watch_signal() {
-	in_dom0 "kill -$1 \$(cat $LOG.pid)"
-}
-
-said() {
-	in_dom0 "grep -q '$1' $LOG"
-}
-
-forget_log() {
-	in_dom0 ": > $LOG"
-}
-
-# As the supervisor sees them, one word for each service. Nothing is changed.
-states() {
-	in_dom0 "fidoctl watch --config $CONF --dry-run --json 2> /dev/null |
-		python3 -c 'import json, sys; print(\" \".join(x[\"state\"] for x in json.load(sys.stdin)))'"
-}
-
-states_are() {
-	[ "$(states)" = "$1" ]
-}
-
 # That the links are the same ones, with the same services.
 nodes() {
 	in_dom0 'xenstore-ls -f /local/domain | grep -E "/(device|backend)/fido/.*(config|type|mac|device|-id) = " | sort'
 }
 
-net_answers() {
-	local a b
-	a=$(mmnet_of a b)
-	b=$(mmnet_of b a)
-	in_vm a "ip addr replace 10.5.0.1/24 dev $a; ip link set $a up"
-	in_vm b "ip addr replace 10.5.0.2/24 dev $b; ip link set $b up"
-	wait_for 20 in_vm a 'ping -c 1 -W 1 10.5.0.2'
-}
-
 everything_works() {
 	wait_for 60 states_are 'up up'
-	net_answers
+	net_answers a b 10.5.0
 	wait_for 30 one_disk
 	DISK=$(disk_name)
 	in_vm b "dd if=/dev/urandom of=/dev/$DISK bs=64k count=16 oflag=direct 2> /dev/null"
@@ -87,7 +48,7 @@ mistakes() {
 	local said rc=0
 	configure 2
 	in_dom0 "fidoctl watch --config $CONF --check"
-	to_vm dom0 $CONF/bad.conf << 'EOF'
+	watch_configure bad << 'EOF'
 [net]
 a = 1
 b = b
@@ -109,7 +70,7 @@ EOF
 	rc=0
 	in_dom0 'fidoctl watch --once --check 2>&1' || rc=$?
 	assert_eq "$rc" 2 'exit code of two modes'
-	in_dom0 "rm $CONF/bad.conf"
+	watch_configure_away bad
 }
 
 once() {
@@ -178,7 +139,7 @@ by_hand_and_reload() {
 	# what is open stays until it is closed
 	detached b "exec sleep 50 3< /dev/$DISK"
 	wait_for 20 in_dom0 'fidoctl blk show b a:/dev/ram0 | grep -q "users = 1"'
-	in_dom0 "rm $CONF/nas.conf"
+	watch_configure_away nas
 	watch_signal HUP
 	wait_for 30 said "removed later: disk $DISK is in use in b"
 	one_disk || fail 'an open disk was removed'
@@ -199,7 +160,7 @@ end_of_it() {
 
 run() {
 	no_links
-	in_dom0 "rm -rf $CONF $LOG $LOG.pid"
+	watch_fresh
 	load_modules a b
 	storage_modules
 	mistakes
@@ -215,8 +176,7 @@ run() {
 }
 
 cleanup() {
-	in_dom0 "if kill \$(cat $LOG.pid); then timeout 10 tail -s 0.05 --pid=\$(cat $LOG.pid) -f /dev/null; fi 2> /dev/null
-		cat $LOG; rm -rf $CONF $LOG $LOG.pid; true"
+	watch_cleanup
 	in_vm b 'pkill sleep; true'
 	no_links
 }

@@ -6,42 +6,19 @@
 # VMS: c
 # shellcheck disable=SC1091
 . "$LAB_DIR/cases/mmblk-lib.sh"
+# shellcheck disable=SC1091
+. "$LAB_DIR/cases/watch-lib.sh"
 
 requires() {
 	need_module fido mmnet mmblk
 	need_tool fidoctl
 }
 
-CONF=/tmp/fido-suspend
-LOG=/tmp/fido-suspend.log
-IMAGE=/var/tmp/fido-suspend.img
 SAVED=/var/tmp/fido-suspend.saved
-SCRIPT=/tmp/block-suspend
-IMAGE_MIB=64
 STREAM_PORT=7012
 
-# ---- the device behind: dom0's, so that the disk can be kept ----
-
-# The part of a hotplug script that blkback needs
-behind_make() {
-	to_vm dom0 "$SCRIPT" << 'EOF'
-#!/bin/sh
-[ "$1" = add ] || exit 0
-device=$(xenstore-read "$XENBUS_PATH/params")
-xenstore-write "$XENBUS_PATH/physical-device" "$(stat -L -c %t:%T "$device")" "$XENBUS_PATH/hotplug-status" connected
-EOF
-	in_dom0 "chmod +x $SCRIPT; modprobe -a loop xen-blkback; truncate -s ${IMAGE_MIB}M $IMAGE"
-	BEHIND=$(in_dom0 "losetup -f --show $IMAGE")
-	in_vm a 'modprobe xen-blkfront'
-	in_dom0 "xl block-attach a 'format=raw,backendtype=phy,vdev=xvdb,access=rw,script=$SCRIPT,target=$BEHIND'"
-	wait_for 30 in_vm a 'test -b /dev/xvdb'
-}
-
-# ---- the supervisor ----
-
 configure() {
-	in_dom0 "mkdir -p $CONF"
-	to_vm dom0 $CONF/suspend.conf << 'EOF'
+	watch_configure << 'EOF'
 [net]
 a = a
 b = b
@@ -55,28 +32,10 @@ keep = yes
 EOF
 }
 
-watch_start() {
-	in_vm_bg dom0 "echo \$\$ > $LOG.pid; exec fidoctl watch --config $CONF 2>> $LOG"
-	wait_for 10 in_dom0 "grep -q begins $LOG"
-}
-
-disk_is_up() {
-	in_dom0 "fidoctl blk show b a:/dev/xvdb | head -n 1 | grep -q ': up\$'"
-}
-
-net_is_up() {
-	in_dom0 'fidoctl net show a b' | grep -q '^ *service .*: up$'
-}
-
 # Interfaces of a restored VM are new ones.
-net_answers() {
-	local a b
+net_goes_on() {
 	wait_for 150 net_is_up
-	a=$(mmnet_of a b)
-	b=$(mmnet_of b a)
-	in_vm a "ip addr replace 10.5.0.1/24 dev $a; ip link set $a up"
-	in_vm b "ip addr replace 10.5.0.2/24 dev $b; ip link set $b up"
-	wait_for 30 in_vm b 'ping -c 1 -W 1 10.5.0.1'
+	net_answers a b 10.5.0
 }
 
 # ---- what goes on all the time ----
@@ -170,7 +129,7 @@ nothing_is_held() {
 
 all_goes_on() {
 	local vm
-	net_answers
+	net_goes_on
 	disk_goes_on
 	for vm in a b; do
 		wait_for 30 nothing_is_held $vm
@@ -231,7 +190,7 @@ pause_is_no_suspend() {
 	up=$(times b a up)
 	vm_pause b
 	vm_unpause b
-	net_answers
+	net_goes_on
 	assert_eq "$(times b a up)" "$up" "times that the link came up"
 }
 
@@ -271,10 +230,12 @@ server_checkpoint() {
 run() {
 	no_links
 	wait_for 30 no_disk
-	in_dom0 "rm -rf $CONF $LOG $LOG.pid $SAVED"
+	watch_fresh
+	in_dom0 "rm -f $SAVED"
 	load_modules a b c
 	in_vm b 'modprobe mmblk; sysctl -qw kernel.hung_task_timeout_secs=0'
-	behind_make
+	behind_make 64
+	behind_attach
 	in_vm a 'modprobe mmblk'
 	# shellcheck disable=SC2034 # for same_sums
 	SERVED=/dev/xvdb
@@ -283,7 +244,7 @@ run() {
 	wait_for 60 disk_is_up
 	wait_for 30 one_disk
 	DISK=$(disk_name)
-	net_answers
+	net_goes_on
 	others_start
 	disk_load_start
 	stream_start
@@ -298,7 +259,8 @@ run() {
 }
 
 cleanup() {
-	in_dom0 "kill \$(cat $LOG.pid) 2> /dev/null; cat $LOG; rm -rf $CONF $LOG $LOG.pid $SAVED; true"
+	watch_cleanup
+	in_dom0 "rm -f $SAVED"
 	in_vm b ': > /tmp/fio.stop; : > /tmp/stop; pkill fio; pkill python3; true'
 	in_vm a ': > /tmp/stop; pkill python3; pkill socat; true'
 	in_vm c 'pkill ping; true'
@@ -306,5 +268,5 @@ cleanup() {
 	in_vm b 'for f in /sys/block/mmblk*/mmblk/abandon; do echo 1 > $f; done 2> /dev/null; true'
 	in_vm b 'rm -f /tmp/fio.* /tmp/stream.* /tmp/stop; sysctl -qw kernel.hung_task_timeout_secs=120'
 	in_vm a 'rm -f /tmp/stream.* /tmp/stop'
-	in_dom0 "xl block-detach a xvdb > /dev/null 2>&1; losetup -D; rm -f $IMAGE $SCRIPT; true"
+	behind_gone
 }

@@ -1,11 +1,12 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 # DESCRIPTION: frames that one processor built and another one read are released, though the first has nothing more to receive; unloading does not wait for them
+# SHORT: two rounds
 # TIMEOUT: 300
 # shellcheck disable=SC1091
 . "$LAB_DIR/cases/mmnet-lib.sh"
 
-ROUNDS=${ROUNDS:-4}
+ROUNDS=${ROUNDS:-$((LONG ? 4 : 2))}
 NET=10.5.62
 PORT=7062
 

@@ -1,11 +1,13 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 # DESCRIPTION: the server's module goes and comes under load: I/O waits, completes, and all data is right
+# SHORT: two rounds
 # TIMEOUT: 400
 # shellcheck disable=SC1091
 . "$LAB_DIR/cases/mmblk-lib.sh"
 
-ROUNDS=${ROUNDS:-4}
+ROUNDS=${ROUNDS:-$((LONG ? 4 : 2))}
+LOOPS=$((ROUNDS * 2 + 2))	# of the load, which is to outlast them
 
 load_runs() {
 	kill -0 "$1" 2> /dev/null
@@ -19,7 +21,7 @@ run() {
 	local load round
 	disk_fresh
 	# not randrw with --io_size: what overwrites itself so is misjudged by the fio of Debian 12, on any disk
-	in_vm_bg b "$FIO --filename=/dev/$DISK --rw=randwrite --bssplit=4k/60:128k/30:1M/10 --size=32M --loops=10 --iodepth=16" > "$CASE_DIR/fio.out"
+	in_vm_bg b "$FIO --filename=/dev/$DISK --rw=randwrite --bssplit=4k/60:128k/30:1M/10 --size=32M --loops=$LOOPS --iodepth=16" > "$CASE_DIR/fio.out"
 	load=$BG
 	for ((round = 0; round < ROUNDS; round++)); do
 		wait_for 30 progress

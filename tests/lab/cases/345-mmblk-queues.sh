@@ -1,11 +1,13 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 # DESCRIPTION: two queues into a server with one processor: its module goes and comes under load on both, nothing spins, all data is right
+# SHORT: three rounds
 # TIMEOUT: 400
 # shellcheck disable=SC1091
 . "$LAB_DIR/cases/mmblk-lib.sh"
 
-ROUNDS=${ROUNDS:-6}
+ROUNDS=${ROUNDS:-$((LONG ? 6 : 3))}
+LOOPS=$((ROUNDS + 4))	# of the load, which is to outlast them
 
 completions() {
 	in_vm a 'cat /sys/bus/fido/devices/*/stats/completions'
@@ -29,7 +31,7 @@ run() {
 	wait_for 30 has_disk
 	assert_eq "$(in_vm c 'ls /sys/block/mmblk0/mq | wc -l')" 2 "hardware queues"
 	in_vm_bg c "$FIO --filename=/dev/mmblk0 --rw=randwrite --bssplit=4k/80:128k/20 --size=16M --offset_increment=16M \
-		--numjobs=2 --cpus_allowed=0,1 --cpus_allowed_policy=split --loops=10 --iodepth=16" > "$CASE_DIR/fio.out"
+		--numjobs=2 --cpus_allowed=0,1 --cpus_allowed_policy=split --loops=$LOOPS --iodepth=16" > "$CASE_DIR/fio.out"
 	load=$BG
 	for ((round = 0; round < ROUNDS; round++)); do
 		wait_for 30 progress

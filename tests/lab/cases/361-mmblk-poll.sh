@@ -1,11 +1,13 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 # DESCRIPTION: a polled queue: io_uring's polled I/O verifies without one signal of the server, survives the server's reload, and what nobody polls any more completes
+# SHORT: one round
 # TIMEOUT: 500
 # shellcheck disable=SC1091
 . "$LAB_DIR/cases/mmblk-lib.sh"
 
-ROUNDS=${ROUNDS:-3}
+ROUNDS=${ROUNDS:-$((LONG ? 3 : 1))}
+LOOPS=$((ROUNDS * 2 + 2))	# of the load, which is to outlast them
 POLLED="fio --name=load --ioengine=io_uring --hipri=1 --direct=1 --verify=crc32c --verify_fatal=1 --randrepeat=0 --output-format=terse"
 
 # chan_counter CHANNEL NAME: of the client, since the service is up
@@ -43,7 +45,7 @@ progress() {
 
 reload_server() {
 	local load round
-	in_vm_bg b "$POLLED --filename=/dev/$DISK --rw=randwrite --bs=16k --size=16M --loops=8 --iodepth=8" > "$CASE_DIR/fio-reload.out"
+	in_vm_bg b "$POLLED --filename=/dev/$DISK --rw=randwrite --bs=16k --size=16M --loops=$LOOPS --iodepth=8" > "$CASE_DIR/fio-reload.out"
 	load=$BG
 	for ((round = 0; round < ROUNDS; round++)); do
 		wait_for 30 progress

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
-# LONG: not in each run yet
 # DESCRIPTION: a client that asks for what cannot be is refused, a server that answers what was not asked is given up; other links go on
+# SHORT: one lie of a kind, but all requests
 # TIMEOUT: 400
 # VMS: c
 # shellcheck disable=SC1091
@@ -101,9 +101,10 @@ LIES
 }
 
 wrong_client() {
+	breaks 'mmblk: request with a tag out of range' send read request.tag 128
+	[ "$LONG" = 1 ] || return 0
 	breaks 'mmblk: request of a wrong size' send read slot.len 20
 	breaks 'mmblk: request with an id' send read slot.id 3
-	breaks 'mmblk: request with a tag out of range' send read request.tag 128
 	# XSA-155: a list that changes while it is read
 	may_break race list list.len ones 500
 }
@@ -138,6 +139,7 @@ answers() {
 
 wrong_answers() {
 	answers 'mmblk: completion with a tag that is not in flight' done.tag 127
+	[ "$LONG" = 1 ] || return 0
 	answers 'mmblk: completion of another operation' done.op 2
 	answers 'mmblk: completion with another length' done.status ones
 	answers 'mmblk: completion with unreadable data' seg.addr "$(address "$(vm_domid a)" 0xfffffffff000)"
@@ -157,8 +159,9 @@ third_domain() {
 }
 
 wrong_configurations() {
-	breaks 'mmblk: unknown message' send config config.kind 9
 	breaks 'mmblk: unknown version' send config config.version 2
+	[ "$LONG" = 1 ] || return 0
+	breaks 'mmblk: unknown message' send config config.kind 9
 	breaks 'mmblk: invalid logical block size' send config config.logical_block_size 1000
 	breaks 'mmblk: the logical block size changed' send config config.logical_block_size 1024
 }

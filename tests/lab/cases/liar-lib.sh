@@ -152,6 +152,11 @@ lies_harmless() {
 	pair_is_up || fail "the service went down for lies that are harmless"
 }
 
+# long_or_each NUMBER: of the lines of standard input all in the long form of a case, else the first of each so many
+long_or_each() {
+	awk -v nr=$((LONG ? 1 : $1)) '(NR - 1) % nr == 0'
+}
+
 # fields PREFIX...: all fields whose names begin so
 fields() {
 	local prefix

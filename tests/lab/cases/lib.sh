@@ -50,15 +50,20 @@ mmnet_of() {
 	in_vm "$1" "ls /sys/bus/fido/devices/fido-$(domid_of "$2").*/net"
 }
 
-# net_up A B [PREFIX [OPTION...]]: a network between the two, PREFIX.1 and PREFIX.2, that answers. Options are fidoctl's.
-net_up() {
-	local prefix=${3:-10.5.0} a b
-	in_dom0 "fidoctl net add $(xen_name "$1") $(xen_name "$2") --wait $((60 * SLOW)) ${*:4}"
+# net_answers A B PREFIX: the network between the two has addresses, PREFIX.1 and PREFIX.2, and answers.
+net_answers() {
+	local a b
 	a=$(mmnet_of "$1" "$2")
 	b=$(mmnet_of "$2" "$1")
-	in_vm "$1" "ip addr replace $prefix.1/24 dev $a; ip link set $a up"
-	in_vm "$2" "ip addr replace $prefix.2/24 dev $b; ip link set $b up"
-	wait_for 20 in_vm "$1" "ping -c 1 -W 1 $prefix.2"
+	in_vm "$1" "ip addr replace $3.1/24 dev $a; ip link set $a up"
+	in_vm "$2" "ip addr replace $3.2/24 dev $b; ip link set $b up"
+	wait_for 20 in_vm "$1" "ping -c 1 -W 1 $3.2"
+}
+
+# net_up A B [PREFIX [OPTION...]]: a network between the two, that answers. Options are fidoctl's.
+net_up() {
+	in_dom0 "fidoctl net add $(xen_name "$1") $(xen_name "$2") --wait $((60 * SLOW)) ${*:4}"
+	net_answers "$1" "$2" "${3:-10.5.0}"
 }
 
 # Memory that is free when caches are dropped, in KiB.

@@ -4,13 +4,13 @@
 # can happen to a VM (its fates), and what that may do to the others. The case draws the fates.
 # shellcheck disable=SC1091
 . "$LAB_DIR/cases/mmblk-disks-lib.sh"
+# shellcheck source=watch-lib.sh
+. "$LAB_DIR/cases/watch-lib.sh"
 
 ALL=(a b c)
 # Who serves the disk of whom
 declare -A SERVER=([a]=c [b]=a [c]=b)
 
-CONF=/tmp/fido-kills
-LOG=/tmp/fido-kills.log
 # The load of a VM, see helpers/mesh.py: its directory there, and how much it writes
 MESH=/tmp/mesh
 MIB=8
@@ -55,9 +55,9 @@ config_disk() {
 	printf '[blk]\nclient = %s\nserver = %s\ndevice = /dev/ram0\nserial = mesh-%s\n' "$1" "${SERVER[$1]}" "$1"
 }
 
-watch_start() {
+mesh_start() {
 	local vm
-	in_dom0 "rm -rf $CONF $LOG $LOG.pid; mkdir $CONF"
+	watch_fresh
 	{
 		config_net a b
 		config_net b c
@@ -65,25 +65,22 @@ watch_start() {
 		for vm in "${ALL[@]}"; do
 			config_disk "$vm"
 		done
-	} | to_vm dom0 $CONF/mesh.conf
+	} | watch_configure mesh
 	in_dom0 "fidoctl watch --config $CONF --check"
-	in_vm_bg dom0 "echo \$\$ > $LOG.pid; exec fidoctl watch --config $CONF 2>> $LOG"
+	watch_start
 }
 
 links_are_up() {
-	local states
-	states=$(in_dom0 "fidoctl watch --config $CONF --dry-run --json 2> /dev/null |
-		python3 -c 'import json, sys; print(*(x[\"state\"] for x in json.load(sys.stdin)))'")
-	[ "$states" = 'up up up up up up' ]
+	states_are 'up up up up up up'
 }
 
-# said REGEX: how often the supervisor did
-said() {
+# times_said REGEX: by the supervisor
+times_said() {
 	in_dom0 "grep -c '$1' $LOG || true"
 }
 
 links_made_again() {
-	echo $(($(said 'network .*: made$') - 3))
+	echo $(($(times_said 'network .*: made$') - 3))
 }
 
 # ---- a VM and its load ----
@@ -301,7 +298,7 @@ tell_totals() {
 	for fate in "${FATES[@]}"; do
 		diag "$fate: ${MET[$fate]:-0} times"
 	done
-	diag "links made again: $(links_made_again); attempts that failed: $(said 'trying again')"
+	diag "links made again: $(links_made_again); attempts that failed: $(times_said 'trying again')"
 	awk '{ n[($1 == "disk") " " $2] += $3 } END {
 		printf "networks: %d files, %.0f bytes, each looked at; with victims broke off, or were not begun: %d\n", n["0 done"], n["0 bytes"], n["0 broken"]
 		printf "disks: %d rounds, %.0f bytes written and verified; with a victim failed: %d\n", n["1 done"], n["1 bytes"], n["1 broken"]
@@ -334,7 +331,7 @@ set_up() {
 	for vm in "${ALL[@]}"; do
 		bring_up "$vm"
 	done
-	watch_start
+	mesh_start
 	for vm in "${ALL[@]}"; do
 		life_begins "$vm"
 	done
@@ -344,8 +341,8 @@ set_up() {
 mesh_cleanup() {
 	local vm
 	[ -z "$WHAT" ] || diag "met at $WHAT"
-	in_dom0 "for vm in ${ALL[*]}; do xl unpause \$vm; done 2> /dev/null
-		kill \$(cat $LOG.pid); cat $LOG; rm -rf $CONF $LOG $LOG.pid"
+	in_dom0 "for vm in ${ALL[*]}; do xl unpause \$vm; done 2> /dev/null"
+	watch_cleanup
 	for vm in "${ALL[@]}"; do
 		vm_exec "$vm" $((20 * SLOW)) "touch $MESH/stop; pkill fio; cat $MESH/counters; tail -n 40 $MESH/log"
 	done

@@ -9,6 +9,10 @@ set -eEuo pipefail
 # shellcheck disable=SC1091
 . "$LAB_DIR/lib/vm.sh"
 
+# 1 when cases shall take their time, else 0: rounds=$((LONG ? 10 : 3))
+LONG=${LONG:+1}
+LONG=${LONG:-0}
+
 # ---- verdicts ----
 
 diag() {
@@ -130,7 +134,7 @@ vm_save() {
 vm_restore() {
 	in_dom0 "xl restore $2"
 	wait_for 60 vm_answers "$1"
-	echo "$(vm_domid "$1") running" > "$LAB_STATE/vms/$1"
+	echo "$(xen_domid "$1") running" > "$LAB_STATE/vms/$1"
 }
 
 vm_reboot() {

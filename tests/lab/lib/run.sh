@@ -83,6 +83,11 @@ is_standard() {
 	[[ " $VMS " == *" $1 "* ]]
 }
 
+# One that the case has named: the next one may want it, too.
+may_be_kept() {
+	[[ " ${CASE_VMS-} " == *" $1 "* ]] && vm_is_sound "$1" "$2"
+}
+
 drop_vm() {
 	rm -f "$LAB_STATE/vms/$1"
 	vm_exec dom0 $((60 * SLOW)) "xl destroy $1" > /dev/null 2>&1 || true
@@ -98,7 +103,7 @@ restore_lab() {
 	fi
 	list=$(domain_list | awk '$1 != "(null)" { print $1 }') || true
 	for name in $list; do
-		is_standard "$name" || drop_vm "$name"
+		is_standard "$name" || may_be_kept "$name" "$faults" || drop_vm "$name"
 	done
 	for name in $VMS; do
 		if ! vm_is_sound "$name" "$faults"; then
@@ -151,10 +156,14 @@ dump_tasks() {
 	done
 }
 
-# Waits for the VMs that the case names and that are not standard.
+# Waits for the VMs that the case names and that are not standard; what only the one before has named goes.
 prepare_vms() {
 	local name
-	for name in $(case_header "$1" VMS ''); do
+	CASE_VMS=$(case_header "$1" VMS '')
+	for name in $(recorded_vms); do
+		is_standard "$name" || [[ " $CASE_VMS " == *" $name "* ]] || drop_vm "$name"
+	done
+	for name in $CASE_VMS; do
 		[ -e "$LAB_STATE/vms/$name" ] || vm_start "$name" || return "$EXIT_ENVIRONMENT"
 	done
 }
@@ -192,7 +201,7 @@ run_case() {
 	faults=$(vm_faults; bad_since_mark "$CASE_DIR/expected")
 	lost=$(emulator_did)
 	advance_marks
-	remember_zombies
+	[[ $faults != *zombie* ]] || remember_zombies
 	if [ -n "$lost" ] && [ -n "$faults" ] && [ "$attempt" -lt "$EMULATOR_ATTEMPTS" ]; then
 		echo "# $CASE_NAME: $lost; once more"
 		restore_lab "$faults" || bail_out "the VMs did not come back after $CASE_NAME"

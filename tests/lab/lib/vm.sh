@@ -111,8 +111,19 @@ running_vms() {
 	domain_list | awk '$3 !~ /[csdp]/ { print $1 }'
 }
 
-vm_domid() {
+# As Xen says now
+xen_domid() {
 	domain_list | awk -v n="$1" '$1 == n { print $2 }'
+}
+
+# As the last start noted it; for what was not started here, or is gone, as Xen says.
+vm_domid() {
+	local domid
+	if read -r domid _ 2> /dev/null < "$LAB_STATE/vms/$1" && [[ $domid =~ ^[0-9]+$ ]]; then
+		echo "$domid"
+	else
+		xen_domid "$1"
+	fi
 }
 
 # The share of Xen's tables that a VM of this size needs with four peers of its kind and dom0.
@@ -163,7 +174,7 @@ vm_create_once() {
 		> "$LAB_STATE/xl-$name.log" 2>&1 || { cat "$LAB_STATE/xl-$name.log" >&2; return 1; }
 	wait_until $((120 * SLOW)) start_settled "$name" "$from" || true
 	if says_ready "$name" "$from" && wait_until $((30 * SLOW)) vm_answers "$name"; then
-		echo "$(vm_domid "$name") running" > "$LAB_STATE/vms/$name"
+		echo "$(xen_domid "$name") running" > "$LAB_STATE/vms/$name"
 		return 0
 	fi
 	return 1
@@ -172,7 +183,7 @@ vm_create_once() {
 # Under TCG a PVH guest sometimes dies before its first line; such a start is tried again, and said.
 vm_start() {
 	local name=$1 from start=$SECONDS try
-	[ -z "$(vm_domid "$name")" ] || { say "$name exists already"; return 1; }
+	[ -z "$(xen_domid "$name")" ] || { say "$name exists already"; return 1; }
 	for try in 1 2 3; do
 		from=$(console_size "$name")
 		if vm_create_once "$name"; then
