@@ -22,7 +22,7 @@ WITH_PROC = $(TOP)/tests/with-proc
 
 .DEFAULT_GOAL := all
 .PHONY: all modules testmods tools unit install modules_install udev_install \
-	dkms-install demo check proof lab bench style clean help
+	dkms-install demo check proof lab soak bench style clean help
 
 all: modules ## the modules, for the running kernel or KDIR=
 
@@ -71,6 +71,9 @@ proof: ## the models, with spin, and the ring's source with CBMC (minutes)
 lab: ## a shell in the emulated Xen host; CASE=NAME runs one case there
 	$(WITH_PROC) $(TOP)/tests/lab/lab $(if $(CASE),run $(CASE),shell)
 
+soak: ## an hour of everything that can happen to three VMs (MINUTES=, SEED=)
+	$(WITH_PROC) $(TOP)/tests/soak.sh
+
 bench: ## the benchmarks, against netfront, blkfront and loopback
 	$(WITH_PROC) $(TOP)/tests/bench/bench
 
@@ -90,4 +93,4 @@ help: ## this text
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' \
 		$(TOP)/Makefile
 	@echo
-	@echo "Variables: KDIR KVER V DESTDIR PREFIX SUITE GUEST CASE"
+	@echo "Variables: KDIR KVER V DESTDIR PREFIX SUITE GUEST CASE MINUTES SEED"

@@ -15,6 +15,7 @@ The disk is written and verified by fio, round after round.
 Files in DIRECTORY tell it what to do:
   mark    a number: gaps are measured from now on, and "all mark" says so
   rest    no more rounds on the disk; "disk idle" tells when the last one is over
+  spare-WHO  no more files to that peer; "WHO idle" tells when the last one is over
   enough  no more rounds and files; "all idle" tells when the last ones are over
   stop    the end
 and the file counters there what has been, as lines of "WHO WHAT NUMBER". WHO is a
@@ -211,7 +212,7 @@ class Session:
         """One file after the other."""
         while not self.over:
             self.busy = True
-            if not self.peer.orders.given("enough"):
+            if not self.peer.is_spared():
                 try:
                     self.send_file(self.peer.next_number())
                 except (OSError, EOFError) as error:
@@ -352,6 +353,10 @@ class Peer:
         self.state = state
         self.session = Session(self, name) if state else None
 
+    def is_spared(self):
+        """No file is to be begun."""
+        return self.orders.given("enough", f"spare-{self.name}")
+
     def busy(self):
         """Has a file under way."""
         return bool(self.session and self.session.busy)
@@ -427,6 +432,7 @@ def tell(orders, all_of_them, mark):
              f"disk idle {int(orders.given('rest', 'enough') and not disk.busy())}"]
     for one in all_of_them:
         lines += [f"{one.counters.who} {what} {number}" for what, number in one.counters.number.items()]
+    lines += [f"{peer.name} idle {int(peer.is_spared() and not peer.busy())}" for peer in all_of_them[:-1]]
     path = orders.path("counters")
     with open(path + ".new", "w", encoding="ascii") as file:
         file.write("\n".join(lines) + "\n")

@@ -104,19 +104,28 @@ without_dead_starts() {
 
 # TCG's virtualization of AMD at times leaves the hypervisor's registers in a guest, which dies of it: its code segment is Xen's. Or it
 # does not find the guest's IDT, which lies where Linux maps it for good, read-only.
+LOST_REGISTERS='RIP: +e008:\[<ffff82d0|cr2: fffffe0000000[0-9a-f]{3}$'
 emulator_lost_vm() {
+	[ -n "$(emulator_lost_domids)" ]
+}
+
+# Domain ids of those, one a line, each once
+emulator_lost_domids() {
 	since_mark dom0 "$LOGS/host.log" | grep -aA 14 'Triple fault - invoking HVM shutdown' |
-		grep -aE 'RIP: +e008:\[<ffff82d0|cr2: fffffe0000000[0-9a-f]{3}$' > /dev/null
+		grep -aE "Triple fault - |$LOST_REGISTERS" |
+		awk '/Triple fault - / { id = match($0, /d[0-9]+v[0-9]+ Triple/) ? substr($0, RSTART + 1) + 0 : 0; next }
+			!seen[id]++ { print id }'
 }
 
 # TCG 7.2 at times takes something else for the flags, and the next interrupt makes it true: a kernel with flags that no processor has
 # (reserved ones, or NT, which no kernel sets), so with the direction flag, copies backwards. No "grep -q" here: who writes would be
 # ended by a signal, and that is what the pipe returns then.
+LOST_FLAGS='RSP: (e02b|0018):.* EFLAGS: ([1-9a-f]|0[1-9a-f]|00[4-9a-f]|[0-9a-f]{4}[4-9a-f])'
 emulator_lost_flags() {
 	local machine file
 	consoles | while read -r machine file; do
 		since_mark "$machine" "$file"
-	done | grep -aE 'RSP: (e02b|0018):.* EFLAGS: ([1-9a-f]|0[1-9a-f]|00[4-9a-f]|[0-9a-f]{4}[4-9a-f])' > /dev/null
+	done | grep -aE "$LOST_FLAGS" > /dev/null
 }
 
 # What the emulator did to a machine, in words; nothing if it did not.
@@ -151,13 +160,23 @@ flush_consoles() {
 	wait "${pids[@]}" || true
 }
 
-# bad_since_mark EXPECTED_FILE: complaints as "machine: line"; the regular expressions in the file are expected by the case.
-bad_since_mark() {
-	local expected=$1 machine file
+# scan_patterns EXPECTED_FILE: for bad_of; the regular expressions in the file are expected by the case.
+scan_patterns() {
 	bad_lines > "$LAB_STATE/bad"
-	{ allowed_lines; [ ! -s "$expected" ] || cat "$expected"; } > "$LAB_STATE/allowed"
+	{ allowed_lines; [ ! -s "$1" ] || cat "$1"; } > "$LAB_STATE/allowed"
+}
+
+# bad_of MACHINE: complaints in what it printed, standard input, as "machine: line"
+bad_of() {
+	{ [ "$1" = dom0 ] && cat || without_dead_starts; } | grep -aE -f "$LAB_STATE/bad" |
+		grep -avE -f "$LAB_STATE/allowed" | sed "s/^/$1: /" || true
+}
+
+# bad_since_mark EXPECTED_FILE: of all machines
+bad_since_mark() {
+	local machine file
+	scan_patterns "$1"
 	consoles | while read -r machine file; do
-		since_mark "$machine" "$file" | { [ "$machine" = dom0 ] && cat || without_dead_starts; } | grep -aE -f "$LAB_STATE/bad" |
-			grep -avE -f "$LAB_STATE/allowed" | sed "s/^/$machine: /" || true
+		since_mark "$machine" "$file" | bad_of "$machine"
 	done
 }
