@@ -36,6 +36,7 @@ struct fido_link;
  * @waits: for the peer to let go of earlier offers, and that was reported
  * @affinity: CPUs that were set for the events of each channel, or NULL
  * @up: ->up() succeeded and ->down() was not called since
+ * @silent: ->silent() has said that the peer is
  * @debugfs: file
  */
 struct fido_service {
@@ -57,6 +58,7 @@ struct fido_service {
 	bool waits;
 	struct cpumask *affinity[FIDO_MAX_CHANNELS];
 	bool up;
+	bool silent;
 	struct dentry *debugfs;
 };
 
