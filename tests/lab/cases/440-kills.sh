@@ -228,10 +228,10 @@ touches() {
 	[ "$1" = "$VICTIM" ] || [ "$2" = "$VICTIM" ] || { [ "$2" = disk ] && [ "${SERVER[$1]}" = "$VICTIM" ]; }
 }
 
-# may_break VM WHO: a VM that stands still breaks nothing, a module that is unloaded lets disks wait.
+# may_break VM WHO: a VM that stands still, or has its module unloaded, lets disks wait; silent for long enough, it costs carriers.
 may_break() {
 	case $FATE-$2 in
-	pause-* | mmblk-* | mmnet-disk) return 1 ;;
+	pause-disk | mmblk-* | mmnet-disk) return 1 ;;
 	*) touches "$1" "$2" ;;
 	esac
 }
