@@ -11,17 +11,19 @@
  * for readers that are inside.
  */
 #include <linux/debugfs.h>
+#include <linux/jiffies.h>
 #include <linux/seq_file.h>
 
 #include "chan.h"
 #include "debugfs.h"
 #include "export.h"
+#include "heart.h"
 #include "link.h"
 #include "service.h"
 #include "window.h"
 
 /* First line of each file: bump it when the format changes. */
-#define FORMAT_LINE	"v: 2\n"
+#define FORMAT_LINE	"v: 3\n"
 
 static struct dentry *debugfs_root;
 
@@ -34,6 +36,18 @@ static int quarantine_show(struct seq_file *m, void *unused)
 	return 0;
 }
 DEFINE_SHOW_ATTRIBUTE(quarantine);
+
+/* A peer whose counter is zero does not beat, and is never silent. */
+static void link_show_heart(struct seq_file *m, const struct fido_heart *heart)
+{
+	unsigned long moved_at = READ_ONCE(heart->moved_at);
+
+	seq_printf(m, "beats: %u\n", fido_heart_beats());
+	seq_printf(m, "beats of the peer: %u\n", READ_ONCE(heart->beat));
+	seq_printf(m, "seconds since its last sign: %lu\n",
+		   (jiffies - moved_at) / HZ);
+	seq_printf(m, "silent: %s\n", READ_ONCE(heart->silent) ? "yes" : "no");
+}
 
 static int link_show(struct seq_file *m, void *unused)
 {
@@ -64,6 +78,7 @@ static int link_show(struct seq_file *m, void *unused)
 		held += chans->nr;
 	mutex_unlock(&link->held_lock);
 	seq_printf(m, "channels held: %u\n", held);
+	link_show_heart(m, &link->heart);
 	return 0;
 }
 DEFINE_SHOW_ATTRIBUTE(link);

@@ -20,6 +20,7 @@
 #include "compat.h"
 #include "debugfs.h"
 #include "export.h"
+#include "heart.h"
 #include "link.h"
 #include "service.h"
 #include "suspend.h"
@@ -620,6 +621,7 @@ static void link_work_fn(struct work_struct *work)
 		again |= fido_link_step_held(link);
 		again |= fido_services_step(link);
 	}
+	again |= fido_heart_step(link);
 	again |= link->unshown || (!suspend && READ_ONCE(link->rescan));
 	if (suspend)
 		fido_suspend_step(link);
@@ -755,6 +757,7 @@ err_free:
 static void link_finish(struct fido_link *link)
 {
 	link_close(link);
+	fido_heart_step(link);
 	if (link->closing && fido_window_shrink(link->closing))
 		fido_window_abandon(link->closing);
 	link->closing = NULL;

@@ -15,6 +15,7 @@
 #include <xen/xenbus.h>
 
 #include "fido_proto.h"
+#include "heart.h"
 #include "pace.h"
 
 struct dentry;
@@ -105,6 +106,7 @@ struct fido_link_slot {
  * @unshown: @shown could not be written so far
  * @anew_at: jiffies when the link starts over with nodes that were made anew, if
  *	they are still ours; zero: they were not
+ * @heart: what is known of the peer's
  * @index: place in the lists of readers and windows of the root pages
  * @rescan: the service nodes may have changed
  * @service_watch: on our own service nodes
@@ -149,6 +151,7 @@ struct fido_link {
 	enum xenbus_state shown;
 	bool unshown;
 	unsigned long anew_at;
+	struct fido_heart heart;
 	unsigned int index;
 	bool rescan;
 	struct xenbus_watch service_watch;
@@ -187,6 +190,8 @@ int fido_link_enlist(struct fido_link *link);
 void fido_link_delist(struct fido_link *link);
 void fido_link_set_window(struct fido_link *link, struct fido_window *window);
 void fido_link_set_export(struct fido_link *link, struct fido_export *export);
+void fido_links_for_each(void (*fn)(struct fido_link *link, void *data),
+			 void *data);
 struct xenbus_device *fido_link_get_lost(void);
 struct fido_window *fido_link_window(const struct fido_link *link);
 const struct fido_window *fido_window_of(domid_t owner);
@@ -199,6 +204,7 @@ void fido_link_step_nodes(struct fido_link *link);
 bool fido_link_is_anew(const struct fido_link *link);
 int fido_link_write_nodes(struct fido_link *link);
 void fido_link_show_suspended(const struct fido_link *link, bool suspended);
+int fido_link_show_silent(const struct fido_link *link, bool silent);
 
 /* xenbus.c */
 int fido_xenbus_register(void);

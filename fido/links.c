@@ -9,6 +9,7 @@
 #include <linux/string.h>
 
 #include "export.h"
+#include "heart.h"
 #include "link.h"
 #include "window.h"
 
@@ -39,8 +40,10 @@ int fido_link_enlist(struct fido_link *link)
 	link->index = find_first_zero_bit(taken, FIDO_MAX_PEERS);
 	if (link->index >= FIDO_MAX_PEERS)
 		err = -ENOSPC;
-	if (!err)
+	if (!err) {
+		fido_heart_add_link(link);
 		list_add_tail_rcu(&link->node, &links);
+	}
 	mutex_unlock(&links_lock);
 	return err;
 }
@@ -55,6 +58,26 @@ void fido_link_delist(struct fido_link *link)
 {
 	mutex_lock(&links_lock);
 	list_del_rcu(&link->node);
+	mutex_unlock(&links_lock);
+}
+
+/**
+ * fido_links_for_each - call a function for each link
+ * @fn: function; must not wait for anybody
+ * @data: passed to it
+ *
+ * The lock of the list is held: neither export nor window of a link goes.
+ *
+ * Context: process, sleeps.
+ */
+void fido_links_for_each(void (*fn)(struct fido_link *link, void *data),
+			 void *data)
+{
+	struct fido_link *link;
+
+	mutex_lock(&links_lock);
+	list_for_each_entry(link, &links, node)
+		fn(link, data);
 	mutex_unlock(&links_lock);
 }
 
@@ -86,7 +109,7 @@ struct xenbus_device *fido_link_get_lost(void)
  * @link: link that is up
  *
  * Context: the link's work, or a service that is attached: the window stays
- * until services are detached.
+ * until services are detached. Or in fido_links_for_each().
  * Return: the window.
  */
 struct fido_window *fido_link_window(const struct fido_link *link)
@@ -178,6 +201,7 @@ void fido_link_set_window(struct fido_link *link, struct fido_window *window)
 {
 	mutex_lock(&links_lock);
 	rcu_assign_pointer(link->window, window);
+	fido_heart_reset_link(link);
 	links_publish();
 	mutex_unlock(&links_lock);
 }
@@ -195,4 +219,6 @@ void fido_link_set_export(struct fido_link *link, struct fido_export *export)
 	link->export = export;
 	links_publish();
 	mutex_unlock(&links_lock);
+	if (export)
+		fido_heart_start();
 }

@@ -11,6 +11,7 @@
 #include "export.h"
 #include "fido_proto.h"
 #include "flush.h"
+#include "heart.h"
 #include "idle.h"
 #include "link.h"
 #include "service.h"
@@ -84,9 +85,12 @@ static int __init fido_init(void)
 	err = fido_idle_init();
 	if (err)
 		goto err_flush;
-	err = fido_bus_register();
+	err = fido_heart_init();
 	if (err)
 		goto err_idle;
+	err = fido_bus_register();
+	if (err)
+		goto err_heart;
 	err = fido_xenbus_register();
 	if (err)
 		goto err_bus;
@@ -101,6 +105,8 @@ err_bus:
 	fido_windows_exit();
 	fido_quarantine_exit();
 	fido_bus_unregister();
+err_heart:
+	fido_heart_exit();
 err_idle:
 	fido_idle_exit();
 err_flush:
@@ -119,6 +125,7 @@ static void __exit fido_exit(void)
 	fido_windows_exit();
 	fido_quarantine_exit();
 	fido_bus_unregister();
+	fido_heart_exit();
 	fido_idle_exit();
 	fido_flush_exit();
 	fido_held_exit();

@@ -147,3 +147,41 @@ void fido_link_show_suspended(const struct fido_link *link, bool suspended)
 	else if (!suspended && xenbus_exists(XBT_NIL, dir, FIDO_XS_SUSPENDED))
 		xenbus_rm(XBT_NIL, dir, FIDO_XS_SUSPENDED);
 }
+
+/* Only while the toolstack wants the link. */
+static int link_write_silent(const struct fido_link *link)
+{
+	const char *dir = link->xbdev->nodename;
+	struct xenbus_transaction xbt;
+	int err, end;
+
+	do {
+		err = xenbus_transaction_start(&xbt);
+		if (err)
+			return err;
+		if (xenbus_exists(xbt, dir, "state"))
+			err = xenbus_write(xbt, dir, FIDO_XS_SILENT, "1");
+		end = xenbus_transaction_end(xbt, err);
+	} while (!err && end == -EAGAIN);
+	return err ?: end;
+}
+
+/**
+ * fido_link_show_silent - show that the peer gives no sign of life
+ * @link: link
+ * @silent: is it so?
+ *
+ * For people, who see in dom0 whether that domain is paused.
+ *
+ * Context: process, sleeps.
+ * Return: 0, also if the nodes are gone; or an error.
+ */
+int fido_link_show_silent(const struct fido_link *link, bool silent)
+{
+	int err;
+
+	if (silent)
+		return link_write_silent(link);
+	err = xenbus_rm(XBT_NIL, link->xbdev->nodename, FIDO_XS_SILENT);
+	return err == -ENOENT ? 0 : err;
+}

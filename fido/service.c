@@ -14,6 +14,7 @@
 #include "chan.h"
 #include "debugfs.h"
 #include "export.h"
+#include "heart.h"
 #include "link.h"
 #include "service.h"
 #include "window.h"
@@ -131,6 +132,7 @@ static void service_down(struct fido_service *service)
 			   driver);
 	drv->down(service->fdev);
 	WRITE_ONCE(service->up, false);
+	service->silent = false;
 	fido_service_report_state(service);
 }
 
@@ -726,6 +728,7 @@ bool fido_services_step(struct fido_link *link)
 			continue;
 		mutex_lock(&service->lock);
 		again |= service_step(service);
+		fido_heart_tell(service);
 		mutex_unlock(&service->lock);
 	}
 	return again;

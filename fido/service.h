@@ -48,6 +48,7 @@ struct fido_link;
  *	the device locked
  * @affinity: CPUs that were set for the events of each channel, or NULL
  * @up: ->up() succeeded and ->down() was not called since
+ * @silent: ->silent() has said that the peer is
  * @debugfs: file
  */
 struct fido_service {
@@ -74,6 +75,7 @@ struct fido_service {
 	bool probe_told;
 	struct cpumask *affinity[FIDO_MAX_CHANNELS];
 	bool up;
+	bool silent;
 	struct dentry *debugfs;
 };
 

@@ -130,9 +130,14 @@ struct fido_device {
  *	fido_resolve() by way of them, with one exception: pages on which it
  *	holds references of its own (as the frags of an skb do) stay readable
  *	until those are dropped.
+ * @silent: the peer has given no sign of life for some time (true), or gives
+ *	them again (false). It may come back at any time, and goes on with what is
+ *	in the rings then: nothing has to be given up. May sleep. Optional.
  * @driver: for the driver core
  *
  * ->up() and ->down() strictly alternate and are serialized for a service.
+ * ->silent() comes between the two, serialized with them, and alternates as
+ * well: after ->up() the peer is not silent, and after ->down() nothing is said.
  */
 struct fido_driver {
 	const char *type;
@@ -140,6 +145,7 @@ struct fido_driver {
 	void (*remove)(struct fido_device *fdev);
 	int (*up)(struct fido_device *fdev);
 	void (*down)(struct fido_device *fdev);
+	void (*silent)(struct fido_device *fdev, bool silent);
 	struct device_driver driver;
 };
 

@@ -37,6 +37,9 @@
  *     suspended          = "1": down for as long as the domain   frontend
  *                          is suspended; absent otherwise; for
  *                          people
+ *     silent             = "1": B has given no sign of life for  frontend
+ *                          some time; absent otherwise; for
+ *                          people
  *     service/S/type     = "mmnet", "mmblk", ...                 toolstack
  *     service/S/state    = "down" or "up"                        frontend
  *     service/S/error    = one line, absent if there is none     frontend
@@ -56,7 +59,8 @@
  *                          do not wait for the frontend again;
  *                          absent before
  *     state              = XenbusState, decimal                  both
- *     protocol-version, root-ref, features, suspended: as above  backend
+ *     protocol-version, root-ref, features, suspended, silent:   backend
+ *                          as above
  *     service/S/...      as above, of this side                  both
  *
  *   /local/domain/F/error/device/fido/B/      xenbus' own, and the same
@@ -181,6 +185,7 @@
 #define FIDO_XS_PEER_NAME	"peer-name"
 #define FIDO_XS_CONFIG_FILE	"config-file"
 #define FIDO_XS_SUSPENDED	"suspended"
+#define FIDO_XS_SILENT		"silent"
 #define FIDO_XS_SERVICE		"service"
 #define FIDO_XS_SERVICE_TYPE	"type"
 #define FIDO_XS_SERVICE_STATE	"state"
@@ -286,7 +291,8 @@ struct fido_service_entry {
  * @version: FIDO_PROTO_VERSION
  * @domid: owner of this page and of everything that hangs from it
  * @nr_frames: guest frames at and above this number are not exported
- * @heartbeat: zero; reserved for a sign of life
+ * @heartbeat: counted up about once a second, past zero, as long as the owner
+ *	lives: its processors, timer and threads run. Zero: it does not count
  * @reserved: zero
  * @readers: domains that the owner exports its memory to; a segment of this
  *	owner is accepted from those domains only

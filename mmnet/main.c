@@ -77,12 +77,18 @@ static void mmnet_down(struct fido_device *fdev)
 	mmnet_netdev_down(fido_get_drvdata(fdev));
 }
 
+static void mmnet_silent(struct fido_device *fdev, bool silent)
+{
+	mmnet_netdev_silent(fido_get_drvdata(fdev), silent);
+}
+
 static struct fido_driver mmnet_driver = {
 	.type = MMNET_TYPE,
 	.probe = mmnet_probe,
 	.remove = mmnet_remove,
 	.up = mmnet_up,
 	.down = mmnet_down,
+	.silent = mmnet_silent,
 	.driver = { .name = "mmnet" },
 };
 

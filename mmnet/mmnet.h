@@ -365,6 +365,7 @@ void mmnet_netdev_remove(struct net_device *dev);
 void mmnet_netdev_end(struct net_device *dev);
 void mmnet_netdev_up(struct net_device *dev);
 void mmnet_netdev_down(struct net_device *dev);
+void mmnet_netdev_silent(struct net_device *dev, bool silent);
 void mmnet_netdev_set_xps(struct net_device *dev, unsigned int first);
 bool mmnet_is_netdev(const struct net_device *dev);
 

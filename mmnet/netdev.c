@@ -213,6 +213,24 @@ void mmnet_netdev_down(struct net_device *dev)
 	rtnl_unlock();
 }
 
+/**
+ * mmnet_netdev_silent - the peer gives no sign of life, or gives them again
+ * @dev: device whose link is up
+ * @silent: which of the two it is
+ *
+ * What chooses between ways, bonds and routes, sees it by the carrier. All else
+ * stays: polls run, and what is in the rings is there when the peer is back.
+ *
+ * Context: process; between mmnet_netdev_up() and mmnet_netdev_down().
+ */
+void mmnet_netdev_silent(struct net_device *dev, bool silent)
+{
+	if (silent)
+		netif_carrier_off(dev);
+	else
+		netif_carrier_on(dev);
+}
+
 /* Which queue sends? */
 
 /*

@@ -365,9 +365,8 @@ static char *services_text(const struct link *link)
 static void add_row(struct table *table, const struct link *link)
 {
 	const struct end *end = link->end;
-	char *services = services_text(link), *problem;
+	char *services = services_text(link), *problem = link_problem(link);
 
-	problem = join_problems(link, end[FRONT].error, end[BACK].error);
 	table_add(table, "%s (%u)", end[FRONT].domain.name,
 		  end[FRONT].domain.domid);
 	table_add(table, "%s (%u)", end[BACK].domain.name,

@@ -67,6 +67,18 @@ void show_service(const struct link *link, const struct service *service)
 	show_half(link, service, BACK);
 }
 
+static void show_end(const struct link *link, unsigned int side)
+{
+	const struct end *end = &link->end[side];
+	char *problem = end_problem(link, side);
+
+	print_line(xasprintf("  %s %s (%u): %s%s%s", role[side],
+			     end->domain.name, end->domain.domid,
+			     end_state(end), problem ? ", " : "",
+			     problem ? problem : ""));
+	free(problem);
+}
+
 void show_link(const struct link *link)
 {
 	const struct end *end = link->end;
@@ -77,12 +89,7 @@ void show_link(const struct link *link)
 			     end[BACK].domain.name, end[BACK].domain.domid,
 			     link_state(link)));
 	for (side = 0; side < NR_SIDES; side++)
-		print_line(xasprintf("  %s %s (%u): %s%s%s", role[side],
-				     end[side].domain.name,
-				     end[side].domain.domid,
-				     end_state(&end[side]),
-				     end[side].error ? ", " : "",
-				     end[side].error ? end[side].error : ""));
+		show_end(link, side);
 	for (i = 0; i < link->nr_services; i++)
 		show_service(link, &link->service[i]);
 	if (link_stale(link))
@@ -100,6 +107,7 @@ static void json_end(const struct link *link, unsigned int side)
 	json_string("name", end->domain.name);
 	json_bool("running", end->domain.running);
 	json_string("state", end_state(end));
+	json_bool("peer_silent", end->peer_silent);
 	json_string("error", end->error);
 	json_object_end();
 }

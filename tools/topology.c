@@ -155,9 +155,16 @@ static char *read_error(struct store *store, struct end *end)
 	return error;
 }
 
+static bool read_flag(struct store *store, const char *dir, const char *name)
+{
+	unsigned int value;
+
+	return read_uint(store, dir, name, 1, &value) && value;
+}
+
 static void end_read(struct store *store, struct end *end, unsigned int side)
 {
-	unsigned int peer, suspended;
+	unsigned int peer;
 
 	end->present = read_uint(store, end->dir,
 				 side == FRONT ? "backend-id" : "frontend-id",
@@ -166,8 +173,10 @@ static void end_read(struct store *store, struct end *end, unsigned int side)
 		       &end->state))
 		end->state = XENBUS_UNKNOWN;
 	end->error = read_error(store, end);
-	end->suspended = read_uint(store, end->dir, FIDO_XS_SUSPENDED, 1,
-				   &suspended) && suspended;
+	end->suspended = read_flag(store, end->dir, FIDO_XS_SUSPENDED);
+	/* of a link that is down nobody says so any more */
+	end->peer_silent = end->state == XENBUS_CONNECTED &&
+		read_flag(store, end->dir, FIDO_XS_SILENT);
 	end->config_file = store_read(store, "%s/" FIDO_XS_CONFIG_FILE,
 				      end->dir);
 }
@@ -368,6 +377,31 @@ char *join_problems(const struct link *link, const char *front,
 	if (back)
 		return xasprintf("%s: %s", back_name, back);
 	return NULL;
+}
+
+/* What one side complains of, or NULL. To be freed. */
+char *end_problem(const struct link *link, unsigned int side)
+{
+	const struct end *end = &link->end[side];
+
+	if (end->error)
+		return xstrdup(end->error);
+	/* a VM that is gone is not waited for */
+	if (end->peer_silent && !link_stale(link))
+		return xasprintf("%s is silent", link->end[!side].domain.name);
+	return NULL;
+}
+
+/* The same of both in one line. */
+char *link_problem(const struct link *link)
+{
+	char *front = end_problem(link, FRONT);
+	char *back = end_problem(link, BACK);
+	char *problem = join_problems(link, front, back);
+
+	free(front);
+	free(back);
+	return problem;
 }
 
 /* What to do about a link that does not connect. */

@@ -71,6 +71,7 @@ struct service {
  * @present: the directory is there, with what the toolstack writes
  * @state: XenbusState
  * @suspended: this side is down for as long as its VM is suspended
+ * @peer_silent: this side says that the other one gives no sign of life
  * @error: why this side's driver has given up, or NULL
  * @errno_value: the same as a number, 0 if it is not known
  * @config_file: where the supervisor found this link named, or NULL
@@ -82,6 +83,7 @@ struct end {
 	bool present;
 	unsigned int state;
 	bool suspended;
+	bool peer_silent;
 	char *error;
 	int errno_value;
 	char *config_file;
@@ -123,6 +125,8 @@ const char *link_state(const struct link *link);
 bool link_failed(const struct link *link);
 const char *link_hint(const struct link *link);
 const char *end_state(const struct end *end);
+char *end_problem(const struct link *link, unsigned int side);
+char *link_problem(const struct link *link);
 char *join_problems(const struct link *link, const char *front,
 		    const char *back);
 bool link_joins(const struct link *link, const char *a, const char *b,

@@ -63,6 +63,7 @@ set root.nr_frames ones root.mid ones root.reserved ones
 set root.readers 0 root.windows 0
 set entry.drained_gen 0
 flip ctl.prod_event ones 200
+flip root.heartbeat ones 200
 send frame slot.flags ones
 send piece seg.reserved ones
 LIES
