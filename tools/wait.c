@@ -37,6 +37,7 @@ enum verdict wait_for_link(struct store *store, struct link *link,
 	store_watch(store, link->end[BACK].dir);
 	store_watch(store, "@releaseDomain");
 	for (;;) {
+		store_drain(store);
 		link_reread(store, link);
 		verdict = condition(link, arg);
 		if (verdict != PENDING || now_ms() >= until)
