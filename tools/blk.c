@@ -96,6 +96,12 @@ static bool disk_is_taken(const struct service *service)
 		service_node(service, client, "disk");
 }
 
+static void read_disks(struct store *store, const struct request *req,
+		       struct link *link, unsigned int client)
+{
+	link_read_services_with(store, link, !client, "device", req->device);
+}
+
 static bool disk_matches(const struct request *req, const struct link *link,
 			 const struct service *service)
 {
@@ -140,32 +146,40 @@ static void check_sharing(const struct request *req, const struct link *link,
 	    link->end[client].domain.domid);
 }
 
-static void check_keep(const struct request *req,
-		       const struct topology *topology,
-		       const struct link *link, unsigned int client)
+static void check_keep(struct store *store, const struct request *req,
+		       struct topology *topology, const struct link *link,
+		       unsigned int client)
 {
 	char *keep = keep_name(&link->end[!client].domain, req->device);
 
-	keep_check(topology, &link->end[client].domain, BLK_TYPE, keep);
+	keep_check(store, topology, &link->end[client].domain, BLK_TYPE, keep);
 	free(keep);
 }
 
-static void check_disk(const struct request *req,
-		       const struct topology *topology,
-		       const struct link *link, unsigned int client)
+/* The services of @link itself have been read. */
+static void check_disk(struct store *store, const struct request *req,
+		       struct topology *topology, const struct link *link,
+		       unsigned int client)
 {
 	const struct domain *server = &link->end[!client].domain;
-	unsigned int i, j;
+	unsigned int i, j, side;
+	struct link *other;
 
 	check_device(req->device, server);
 	if (req->opt->given & OPT_KEEP)
-		check_keep(req, topology, link, client);
+		check_keep(store, req, topology, link, client);
 	if (req->opt->given & OPT_SHARED)
 		return;
 	for (i = 0; i < topology->nr_links; i++) {
-		const struct link *other = &topology->link[i];
-
-		for (j = 0; !link_stale(other) && j < other->nr_services; j++)
+		other = &topology->link[i];
+		if (!link_side(other, server, &side))
+			continue;
+		if (other != link)
+			read_disks(store, req, other, !side);
+		if (!other->nr_services || !link_read_ends(store, other) ||
+		    link_stale(other))
+			continue;
+		for (j = 0; j < other->nr_services; j++)
 			check_sharing(req, other, &other->service[j],
 				      server->domid);
 	}
@@ -259,6 +273,7 @@ static void print_json(const struct link *link, const struct service *service)
 
 static const struct service_kind blk_kind = {
 	.type = BLK_TYPE,
+	.read = read_disks,
 	.matches = disk_matches,
 	.check = check_disk,
 	.write = write_disk,

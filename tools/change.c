@@ -10,18 +10,17 @@
 
 /* Link */
 
-static void check_room_for_peer(const struct topology *topology,
+static void check_room_for_peer(struct store *store, struct topology *topology,
 				const struct domain *domain)
 {
 	unsigned int i, side, nr = 0;
 
 	for (i = 0; i < topology->nr_links; i++) {
-		const struct link *link = &topology->link[i];
+		struct link *link = &topology->link[i];
 
-		for (side = 0; side < NR_SIDES; side++)
-			if (link->end[side].domain.domid == domain->domid &&
-			    !link_stale(link))
-				nr++;
+		if (link_side(link, domain, &side) &&
+		    link_read_ends(store, link) && !link_stale(link))
+			nr++;
 	}
 	if (nr >= FIDO_MAX_PEERS)
 		die("%s (%u) has %u links, more are not possible: remove one",
@@ -63,25 +62,28 @@ static void erase_error(struct store *store, const struct end *end)
 }
 
 /* Replaces what may be left of an earlier link between the two. */
-void link_create(struct store *store, struct topology *topology,
-		 const struct domain *front, const struct domain *back)
+static struct link *link_create(struct store *store, struct topology *topology,
+				const struct domain *front,
+				const struct domain *back)
 {
-	struct link link;
+	struct link *link;
 	unsigned int side;
 
 	if (front->domid == back->domid)
 		die("%s cannot be linked with itself: name two VMs",
 		    front->name);
-	check_room_for_peer(topology, front);
-	check_room_for_peer(topology, back);
-	link_read(store, front->domid, back->domid, &link);
+	check_room_for_peer(store, topology, front);
+	check_room_for_peer(store, topology, back);
+	link = topology_get(store, topology, front->domid, back->domid);
+	link_read_ends(store, link);
 	for (side = 0; side < NR_SIDES; side++) {
-		store_remove(store, link.end[side].dir);
-		if (link_failed(&link))
-			erase_error(store, &link.end[side]);
-		write_end(store, &link, side);
+		store_remove(store, link->end[side].dir);
+		if (link_failed(link))
+			erase_error(store, &link->end[side]);
+		write_end(store, link, side);
 	}
-	link_free(&link);
+	link_read_ends(store, link);
+	return link;
 }
 
 /* Parents that the first link has made go with the last one. */
@@ -141,10 +143,11 @@ void link_close(struct store *store, const struct link *link)
 	store_write(store, link->end[BACK].dir, "state", "%d", XENBUS_CLOSING);
 }
 
-static struct link *find_live(struct topology *topology, const char *a,
-			      const char *b, unsigned int *side_a)
+static struct link *find_live(struct store *store, struct topology *topology,
+			      const char *a, const char *b,
+			      unsigned int *side_a)
 {
-	struct link *link = topology_find(topology, a, b, side_a);
+	struct link *link = topology_find(store, topology, a, b, side_a);
 
 	return link && !link_stale(link) ? link : NULL;
 }
@@ -158,31 +161,30 @@ struct link *link_get(struct store *store, struct topology *topology,
 	struct link *link;
 
 	*created = false;
-	if (!domain_find(store, a, &front))
+	if (!topology_find_domain(topology, a, &front))
 		die_no_domain(a);
-	if (!domain_find(store, b, &back))
+	if (!topology_find_domain(topology, b, &back))
 		die_no_domain(b);
-	link = find_live(topology, a, b, side_a);
+	link = find_live(store, topology, a, b, side_a);
 	if (link)
 		return link;
-	link_create(store, topology, &front, &back);
 	*created = true;
 	*side_a = FRONT;
-	return topology_reread(store, topology, front.domid, back.domid);
+	return link_create(store, topology, &front, &back);
 }
 
 /* As topology_find(), but there must be one. */
 struct link *link_must_find(struct store *store, struct topology *topology,
 			    const char *a, const char *b, unsigned int *side_a)
 {
-	struct link *link = topology_find(topology, a, b, side_a);
+	struct link *link = topology_find(store, topology, a, b, side_a);
 	struct domain domain;
 
 	if (link)
 		return link;
-	if (!domain_find(store, a, &domain))
+	if (!topology_find_domain(topology, a, &domain))
 		die_no_domain(a);
-	if (!domain_find(store, b, &domain))
+	if (!topology_find_domain(topology, b, &domain))
 		die_no_domain(b);
 	die("there is no link between %s and %s: \"fidoctl link list\" shows which there are",
 	    a, b);
@@ -213,16 +215,6 @@ static char *service_dir(const struct link *link, unsigned int side,
 	return xasprintf("%s/" FIDO_XS_SERVICE "/%u", link->end[side].dir, id);
 }
 
-static bool id_in_use(const struct link *link, unsigned int id)
-{
-	unsigned int i;
-
-	for (i = 0; i < link->nr_services; i++)
-		if (link->service[i].id == id)
-			return true;
-	return false;
-}
-
 static bool service_has(struct store *store, const struct link *link,
 			unsigned int side, unsigned int id, const char *name)
 {
@@ -235,16 +227,18 @@ static bool service_has(struct store *store, const struct link *link,
 	return there;
 }
 
+static bool any_has(struct store *store, const struct link *link,
+		    unsigned int id, const char *name)
+{
+	return service_has(store, link, FRONT, id, name) ||
+		service_has(store, link, BACK, id, name);
+}
+
 /* Has a driver something of a service that went? */
 static bool id_held(struct store *store, const struct link *link,
 		    unsigned int id)
 {
-	unsigned int side;
-
-	for (side = 0; side < NR_SIDES; side++)
-		if (service_has(store, link, side, id, FIDO_XS_SERVICE_STATE))
-			return true;
-	return false;
+	return any_has(store, link, id, FIDO_XS_SERVICE_STATE);
 }
 
 /* @not_id, and what a driver still holds, only if there is no other one. */
@@ -254,7 +248,7 @@ static unsigned int lowest_free_id(struct store *store, const struct link *link,
 	unsigned int id, last = FIDO_MAX_SERVICES;
 
 	for (id = 0; id < FIDO_MAX_SERVICES; id++) {
-		if (id_in_use(link, id))
+		if (any_has(store, link, id, FIDO_XS_SERVICE_TYPE))
 			continue;
 		if (id != not_id && !id_held(store, link, id))
 			break;

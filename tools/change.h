@@ -9,8 +9,6 @@
 #include "topology.h"
 #include "util.h"
 
-void link_create(struct store *store, struct topology *topology,
-		 const struct domain *front, const struct domain *back);
 void link_erase(struct store *store, const struct link *link);
 void link_mark(struct store *store, const struct link *link,
 	       const char *file);

@@ -79,30 +79,6 @@ bool domain_is_called(const struct domain *domain, const char *arg)
 	return !strcmp(domain->name, arg);
 }
 
-/* Finds a running VM. */
-bool domain_find(struct store *store, const char *arg, struct domain *domain)
-{
-	unsigned int nr, i, nr_found = 0;
-	struct domain d, found;
-	unsigned int *ids;
-
-	ids = domain_ids(store, &nr);
-	for (i = 0; i < nr; i++) {
-		domain_read(store, ids[i], &d);
-		if (!d.running || !domain_is_called(&d, arg))
-			continue;
-		if (nr_found++)
-			die("the name %s is ambiguous: domids %u and %u have it, use the domid",
-			    arg, found.domid, d.domid);
-		found = d;
-	}
-	free(ids);
-	if (!nr_found)
-		return false;
-	*domain = found;
-	return true;
-}
-
 void die_no_domain(const char *arg)
 {
 	unsigned int domid;

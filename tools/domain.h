@@ -33,7 +33,6 @@ void domain_read(struct store *store, unsigned int domid,
 		 struct domain *domain);
 unsigned int *domain_ids(struct store *store, unsigned int *nr);
 unsigned int domain_vcpus(struct store *store, const struct domain *domain);
-bool domain_find(struct store *store, const char *arg, struct domain *domain);
 bool domain_is_called(const struct domain *domain, const char *arg);
 void die_no_domain(const char *arg) __noreturn;
 

@@ -53,12 +53,19 @@ static void check_link(const struct link *link, const struct domain *domain,
 }
 
 /* There is one of a name in a VM, which its old link still has. */
-void keep_check(const struct topology *topology, const struct domain *domain,
-		const char *type, const char *keep)
+void keep_check(struct store *store, struct topology *topology,
+		const struct domain *domain, const char *type,
+		const char *keep)
 {
-	unsigned int i;
+	unsigned int i, side;
+	struct link *link;
 
-	for (i = 0; i < topology->nr_links; i++)
-		if (link_stale(&topology->link[i]))
-			check_link(&topology->link[i], domain, type, keep);
+	for (i = 0; i < topology->nr_links; i++) {
+		link = &topology->link[i];
+		if (!link_side(link, domain, &side) ||
+		    !link_read_ends(store, link) || !link_stale(link))
+			continue;
+		link_read_services_with(store, link, side, KEEP_NODE, keep);
+		check_link(link, domain, type, keep);
+	}
 }

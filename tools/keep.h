@@ -13,7 +13,8 @@
 
 bool service_is_kept(const struct service *service);
 char *keep_name(const struct domain *peer, const char *what);
-void keep_check(const struct topology *topology, const struct domain *domain,
-		const char *type, const char *keep);
+void keep_check(struct store *store, struct topology *topology,
+		const struct domain *domain, const char *type,
+		const char *keep);
 
 #endif /* FIDOCTL_KEEP_H */

@@ -35,6 +35,7 @@ static enum verdict is_connected(const struct link *link, const void *arg)
 	return link_connected(link) ? REACHED : PENDING;
 }
 
+/* With all services, also those that others have added since. */
 static void read_again(struct store *store, const struct link *link,
 		       struct link *now)
 {
@@ -105,7 +106,7 @@ int cmd_link_add(const struct options *opt)
 	store_open(&store);
 	do {
 		store_begin(&store);
-		topology_read(&store, &topology);
+		topology_scan(&store, &topology);
 		link = link_get(&store, &topology, a, b, &side, &created);
 		if (!created)
 			die("%s and %s are linked already: \"fidoctl link show\" shows how",
@@ -152,7 +153,8 @@ static void ask_to_close(struct store *store, const struct link *link)
 
 	do {
 		store_begin(store);
-		read_again(store, link, &now);
+		link_look(store, link->end[FRONT].domain.domid,
+			  link->end[BACK].domain.domid, &now);
 		if (!link_stale(&now))
 			link_close(store, &now);
 		link_free(&now);
@@ -170,6 +172,7 @@ static void close_in_order(struct store *store, const struct options *opt,
 		CLOSE_SECONDS;
 	const struct end *end = link->end;
 
+	link_reread(store, link);
 	if (link_stale(link) || is_closed(link, NULL) == REACHED)
 		return;
 	ask_to_close(store, link);
@@ -211,20 +214,27 @@ static enum verdict is_unused(const struct link *link, const void *arg)
 
 /* Removing a link removes its disks: not while somebody has one open. */
 static void check_unused(struct store *store, const struct options *opt,
-			 struct link *link)
+			 const struct link *link)
 {
 	unsigned int seconds = opt->given & OPT_WAIT ? opt->wait :
 		UNUSED_SECONDS;
+	struct link now;
 	char *why;
 
-	if (link_stale(link) || is_unused(link, NULL) == REACHED)
+	if (link_stale(link))
 		return;
-	wait_for_link(store, link, seconds, "link", is_unused, NULL);
-	why = any_in_use(link);
+	read_again(store, link, &now);
+	if (is_unused(&now, NULL) != REACHED) {
+		wait_for_link(store, &now, seconds, "link", is_unused, NULL);
+		/* somebody may have added one meanwhile, and opened it */
+		link_read_services(store, &now);
+	}
+	why = any_in_use(&now);
 	if (why)
 		die("link %s -- %s not removed: %s",
 		    link->end[FRONT].domain.name, link->end[BACK].domain.name,
 		    why);
+	link_free(&now);
 }
 
 static bool retire_kept(struct store *store, const struct link *link,
@@ -282,9 +292,10 @@ static int remove_stale(struct store *store)
 	struct topology topology;
 	unsigned int i;
 
-	topology_read(store, &topology);
+	topology_scan(store, &topology);
 	for (i = 0; i < topology.nr_links; i++)
-		if (link_stale(&topology.link[i]))
+		if (link_read_ends(store, &topology.link[i]) &&
+		    link_stale(&topology.link[i]))
 			erase_and_tell(store, &topology.link[i]);
 	topology_free(&topology);
 	store_close(store);
@@ -306,7 +317,7 @@ int cmd_link_remove(const struct options *opt)
 	if (opt->given & OPT_STALE)
 		return remove_stale(&store);
 
-	topology_read(&store, &topology);
+	topology_scan(&store, &topology);
 	link = link_must_find(&store, &topology, opt->arg[0], opt->arg[1],
 			      &side);
 	if (!(opt->given & OPT_FORCE))
@@ -403,9 +414,10 @@ int cmd_link_show(const struct options *opt)
 	unsigned int side;
 
 	store_open(&store);
-	topology_read(&store, &topology);
+	topology_scan(&store, &topology);
 	link = link_must_find(&store, &topology, opt->arg[0], opt->arg[1],
 			      &side);
+	link_read_services(&store, link);
 	if (opt->given & OPT_JSON)
 		json_link(link);
 	else

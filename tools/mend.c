@@ -132,7 +132,8 @@ int mend_remove_service(void *mending)
 	store_open(&store);
 	do {
 		store_begin(&store);
-		link_read(&store, m->front, m->back, &link);
+		link_look(&store, m->front, m->back, &link);
+		link_read_service(&store, &link, m->id);
 		retire_if_ours(&store, &link, m);
 		if (store_commit(&store))
 			break;

@@ -26,6 +26,15 @@ bool net_is(const struct service *service)
 	return !strcmp(service_type(service), NET_TYPE);
 }
 
+static void read_nets(struct store *store, const struct request *req,
+		      struct link *link, unsigned int side_a)
+{
+	(void)req;
+	(void)side_a;
+	link_read_services_with(store, link, FRONT, FIDO_XS_SERVICE_TYPE,
+				NET_TYPE);
+}
+
 /* There is at most one on a link. */
 static bool net_matches(const struct request *req, const struct link *link,
 			const struct service *service)
@@ -74,8 +83,8 @@ static const char *make_mac(char *mac, const struct domain *own,
 }
 
 /* Each VM has an interface that may wait for the other one. */
-static void check_net(const struct request *req,
-		      const struct topology *topology, const struct link *link,
+static void check_net(struct store *store, const struct request *req,
+		      struct topology *topology, const struct link *link,
 		      unsigned int side_a)
 {
 	unsigned int side;
@@ -84,7 +93,8 @@ static void check_net(const struct request *req,
 	(void)side_a;
 	for (side = 0; req->opt->given & OPT_KEEP && side < NR_SIDES; side++) {
 		keep = keep_name(&link->end[!side].domain, NET_TYPE);
-		keep_check(topology, &link->end[side].domain, NET_TYPE, keep);
+		keep_check(store, topology, &link->end[side].domain, NET_TYPE,
+			   keep);
 		free(keep);
 	}
 }
@@ -144,6 +154,7 @@ static void print_json(const struct link *link, const struct service *service)
 
 static const struct service_kind net_kind = {
 	.type = NET_TYPE,
+	.read = read_nets,
 	.matches = net_matches,
 	.check = check_net,
 	.write = write_net,

@@ -49,7 +49,9 @@ static struct link *must_find(struct store *store, struct topology *topology,
 	struct link *link;
 	unsigned int side;
 
+	topology_scan(store, topology);
 	link = link_must_find(store, topology, req->a, req->b, &side);
+	req->kind->read(store, req, link, side);
 	*service = find_requested(req, link);
 	if (!*service)
 		die("%s", req->missing);
@@ -173,7 +175,8 @@ static void settle(struct store *store, const struct addition *add)
 	unsigned int seconds;
 	struct link link;
 
-	link_read(store, add->front, add->back, &link);
+	link_look(store, add->front, add->back, &link);
+	link_read_service(store, &link, add->id);
 	if (opt->given & OPT_WAIT)
 		seconds = opt->wait;
 	else
@@ -213,13 +216,14 @@ static void add_once(struct store *store, struct addition *add)
 	unsigned int side_a;
 	struct link *link;
 
-	topology_read(store, &topology);
+	topology_scan(store, &topology);
 	link = link_get(store, &topology, req->a, req->b, &side_a,
 			&add->link_created);
+	req->kind->read(store, req, link, side_a);
 	if (find_requested(req, link))
 		die("%s", req->exists);
 	if (req->kind->check)
-		req->kind->check(req, &topology, link, side_a);
+		req->kind->check(store, req, &topology, link, side_a);
 	add->front = link->end[FRONT].domain.domid;
 	add->back = link->end[BACK].domain.domid;
 	add->id = service_add(store, link, req->kind->type,
@@ -276,7 +280,6 @@ static void wait_until_free(struct store *store, const struct request *req)
 
 	if (req->opt->given & OPT_WAIT)
 		seconds = req->opt->wait;
-	topology_read(store, &topology);
 	link = must_find(store, &topology, req, &service);
 	if (is_free(link, req) != REACHED)
 		wait_for_link(store, link, seconds, req->what, is_free, req);
@@ -329,7 +332,6 @@ int service_cmd_remove(const struct request *req)
 	wait_until_free(&store, req);
 	do {
 		store_begin(&store);
-		topology_read(&store, &topology);
 		link = must_find(&store, &topology, req, &service);
 		id = service->id;
 		retire(&store, req, link, service);
@@ -352,7 +354,6 @@ int service_cmd_show(const struct request *req)
 	struct link *link;
 
 	store_open(&store);
-	topology_read(&store, &topology);
 	link = must_find(&store, &topology, req, &service);
 	if (req->opt->given & OPT_JSON) {
 		req->kind->print_json(link, service);

@@ -13,19 +13,23 @@ struct request;
 /**
  * struct service_kind - a type of service, as the commands see it
  * @type: as in xenstore
+ * @read: reads the services that may be the one that was named, others need
+ *	not be read; @side_a is the side of the first VM
  * @matches: is this the service that was named?
  * @check: dies if it must not be added; or NULL
- * @write: writes its parameters; @side_a is the side of the first VM
+ * @write: writes its parameters
  * @in_use: what its removal would destroy, to be freed, NULL if nothing; or NULL
  * @is_taken: whether a driver that is up has taken what it was given; or NULL
  * @print_json: prints it for --json
  */
 struct service_kind {
 	const char *type;
+	void (*read)(struct store *store, const struct request *req,
+		     struct link *link, unsigned int side_a);
 	bool (*matches)(const struct request *req, const struct link *link,
 			const struct service *service);
-	void (*check)(const struct request *req,
-		      const struct topology *topology, const struct link *link,
+	void (*check)(struct store *store, const struct request *req,
+		      struct topology *topology, const struct link *link,
 		      unsigned int side_a);
 	void (*write)(struct store *store, const struct request *req,
 		      const struct link *link, unsigned int side_a,

@@ -162,10 +162,19 @@ static bool read_flag(struct store *store, const char *dir, const char *name)
 	return read_uint(store, dir, name, 1, &value) && value;
 }
 
+static void end_free(struct end *end)
+{
+	free(end->error);
+	end->error = NULL;
+	free(end->config_file);
+	end->config_file = NULL;
+}
+
 static void end_read(struct store *store, struct end *end, unsigned int side)
 {
 	unsigned int peer;
 
+	end_free(end);
 	end->present = read_uint(store, end->dir,
 				 side == FRONT ? "backend-id" : "frontend-id",
 				 DOMID_END - 1, &peer);
@@ -216,29 +225,97 @@ static void service_free(struct service *service)
 	half_free(&service->half[BACK]);
 }
 
-static void link_read_services(struct store *store, struct link *link)
+static void forget_services(struct link *link)
+{
+	unsigned int i;
+
+	for (i = 0; i < link->nr_services; i++)
+		service_free(&link->service[i]);
+	free(link->service);
+	link->service = NULL;
+	link->nr_services = 0;
+}
+
+/* In addition to those that were read already, if there is such a one. */
+void link_read_service(struct store *store, struct link *link, unsigned int id)
+{
+	struct service *service;
+	unsigned int side;
+
+	link->service = xgrow(link->service, link->nr_services,
+			      sizeof(*link->service));
+	service = &link->service[link->nr_services];
+	service->id = id;
+	for (side = 0; side < NR_SIDES; side++)
+		half_read(store, link->end[side].dir, id, &service->half[side]);
+	if (service->half[FRONT].present || service->half[BACK].present)
+		link->nr_services++;
+	else
+		service_free(service);
+}
+
+void link_read_services(struct store *store, struct link *link)
 {
 	bool seen[FIDO_MAX_SERVICES] = { false };
-	struct service *service;
-	unsigned int id, side;
+	unsigned int id;
 
+	forget_services(link);
 	mark_services(store, link->end[FRONT].dir, seen);
 	mark_services(store, link->end[BACK].dir, seen);
-	for (id = 0; id < FIDO_MAX_SERVICES; id++) {
-		if (!seen[id])
-			continue;
-		link->service = xgrow(link->service, link->nr_services,
-				      sizeof(*link->service));
-		service = &link->service[link->nr_services];
-		service->id = id;
-		for (side = 0; side < NR_SIDES; side++)
-			half_read(store, link->end[side].dir, id,
-				  &service->half[side]);
-		if (service->half[FRONT].present || service->half[BACK].present)
-			link->nr_services++;
-		else
-			service_free(service);
+	for (id = 0; id < FIDO_MAX_SERVICES; id++)
+		if (seen[id])
+			link_read_service(store, link, id);
+}
+
+/* NULL also if it is empty. */
+static char *half_node(struct store *store, const char *dir, unsigned int id,
+		       const char *name)
+{
+	char *value = store_read(store, "%s/" FIDO_XS_SERVICE "/%u/%s", dir, id,
+				 name);
+
+	if (value && !*value) {
+		free(value);
+		value = NULL;
 	}
+	return value;
+}
+
+static bool half_may_have(struct store *store, const char *dir, unsigned int id,
+			  const char *name, const char *value)
+{
+	char *has = half_node(store, dir, id, name), *type;
+	bool may;
+
+	if (has) {
+		may = !strcmp(has, value);
+	} else {
+		type = half_node(store, dir, id, FIDO_XS_SERVICE_TYPE);
+		may = !type;
+		free(type);
+	}
+	free(has);
+	return may;
+}
+
+/*
+ * Those alone whose node @name has this value on @side, or that are missing
+ * there: of most services of a full link one node is read then.
+ */
+void link_read_services_with(struct store *store, struct link *link,
+			     unsigned int side, const char *name,
+			     const char *value)
+{
+	bool seen[FIDO_MAX_SERVICES] = { false };
+	unsigned int id;
+
+	forget_services(link);
+	mark_services(store, link->end[FRONT].dir, seen);
+	mark_services(store, link->end[BACK].dir, seen);
+	for (id = 0; id < FIDO_MAX_SERVICES; id++)
+		if (seen[id] &&
+		    half_may_have(store, link->end[side].dir, id, name, value))
+			link_read_service(store, link, id);
 }
 
 /* What the surviving side was told about a VM that is gone. */
@@ -254,39 +331,71 @@ static void end_recall_name(struct store *store, struct end *end,
 	free(name);
 }
 
-void link_read(struct store *store, unsigned int front, unsigned int back,
-	       struct link *link)
+/* A link that there may be between the two: nothing of it has been read yet. */
+static void link_init(struct store *store, const struct domain *front,
+		      const struct domain *back, struct link *link)
 {
 	struct end *end = link->end;
 	unsigned int side;
 
 	memset(link, 0, sizeof(*link));
-	domain_read(store, front, &end[FRONT].domain);
-	domain_read(store, back, &end[BACK].domain);
-	end_set_dir(&end[FRONT], "device/" FIDO_XS_TYPE "/%u", back);
-	end_set_dir(&end[BACK], "backend/" FIDO_XS_TYPE "/%u/%u", front, back);
-	for (side = 0; side < NR_SIDES; side++) {
-		end_read(store, &end[side], side);
+	end[FRONT].domain = *front;
+	end[BACK].domain = *back;
+	end_set_dir(&end[FRONT], "device/" FIDO_XS_TYPE "/%u", back->domid);
+	end_set_dir(&end[BACK], "backend/" FIDO_XS_TYPE "/%u/%u", front->domid,
+		    back->domid);
+	for (side = 0; side < NR_SIDES; side++)
 		end_recall_name(store, &end[side], &end[!side]);
-	}
+}
+
+/* Anew, if they were read before. Returns whether there is such a link. */
+bool link_read_ends(struct store *store, struct link *link)
+{
+	unsigned int side;
+
+	for (side = 0; side < NR_SIDES; side++)
+		end_read(store, &link->end[side], side);
+	return link_exists(link);
+}
+
+/* Without services. */
+void link_look(struct store *store, unsigned int front, unsigned int back,
+	       struct link *link)
+{
+	struct domain domain[NR_SIDES];
+
+	domain_read(store, front, &domain[FRONT]);
+	domain_read(store, back, &domain[BACK]);
+	link_init(store, &domain[FRONT], &domain[BACK], link);
+	link_read_ends(store, link);
+}
+
+void link_read(struct store *store, unsigned int front, unsigned int back,
+	       struct link *link)
+{
+	link_look(store, front, back, link);
 	link_read_services(store, link);
+}
+
+/* Anew, and of the services those that it had when they were read last. */
+void link_reread(struct store *store, struct link *link)
+{
+	struct link now;
+	unsigned int i;
+
+	link_look(store, link->end[FRONT].domain.domid,
+		  link->end[BACK].domain.domid, &now);
+	for (i = 0; i < link->nr_services; i++)
+		link_read_service(store, &now, link->service[i].id);
+	link_free(link);
+	*link = now;
 }
 
 void link_free(struct link *link)
 {
-	unsigned int i;
-
-	for (i = 0; i < link->nr_services; i++)
-		service_free(&link->service[i]);
-	for (i = 0; i < NR_SIDES; i++) {
-		free(link->end[i].error);
-		link->end[i].error = NULL;
-		free(link->end[i].config_file);
-		link->end[i].config_file = NULL;
-	}
-	free(link->service);
-	link->service = NULL;
-	link->nr_services = 0;
+	end_free(&link->end[FRONT]);
+	end_free(&link->end[BACK]);
+	forget_services(link);
 }
 
 bool link_exists(const struct link *link)
@@ -437,6 +546,16 @@ const char *end_state(const struct end *end)
 	return end->present ? words[end->state] : "missing";
 }
 
+/* Which end is this VM? False: none of them. */
+bool link_side(const struct link *link, const struct domain *domain,
+	       unsigned int *side)
+{
+	for (*side = 0; *side < NR_SIDES; (*side)++)
+		if (link->end[*side].domain.domid == domain->domid)
+			return true;
+	return false;
+}
+
 bool link_has(const struct link *link, const char *vm)
 {
 	return domain_is_called(&link->end[FRONT].domain, vm) ||
@@ -455,55 +574,69 @@ bool link_joins(const struct link *link, const char *a, const char *b,
 
 /* Topology */
 
-static struct link *topology_get(struct topology *topology, unsigned int front,
-				 unsigned int back)
+/* Each VM once, though it may have many links. */
+static void topology_domain(struct store *store, struct topology *topology,
+			    unsigned int domid, struct domain *domain)
 {
 	unsigned int i;
 
-	for (i = 0; i < topology->nr_links; i++)
-		if (topology->link[i].end[FRONT].domain.domid == front &&
-		    topology->link[i].end[BACK].domain.domid == back)
-			return &topology->link[i];
-	return NULL;
+	for (i = 0; i < topology->nr_domains; i++)
+		if (topology->domain[i].domid == domid)
+			break;
+	if (i == topology->nr_domains) {
+		topology->domain = xgrow(topology->domain, i,
+					 sizeof(*topology->domain));
+		topology->nr_domains++;
+		domain_read(store, domid, &topology->domain[i]);
+	}
+	*domain = topology->domain[i];
 }
 
-static struct link *topology_append(struct topology *topology)
+/* Finds a running VM. */
+bool topology_find_domain(const struct topology *topology, const char *arg,
+			  struct domain *domain)
 {
-	topology->link = xgrow(topology->link, topology->nr_links,
-			       sizeof(*topology->link));
-	return &topology->link[topology->nr_links++];
+	const struct domain *d, *found = NULL;
+	unsigned int i;
+
+	for (i = 0; i < topology->nr_domains; i++) {
+		d = &topology->domain[i];
+		if (!d->running || !domain_is_called(d, arg))
+			continue;
+		if (found)
+			die("the name %s is ambiguous: domids %u and %u have it, use the domid",
+			    arg, found->domid, d->domid);
+		found = d;
+	}
+	if (found)
+		*domain = *found;
+	return found;
 }
 
-static void topology_add(struct store *store, struct topology *topology,
-			 unsigned int front, unsigned int back)
+/* The one between the two, which need not be there. */
+struct link *topology_get(struct store *store, struct topology *topology,
+			  unsigned int front, unsigned int back)
 {
-	struct link link;
+	struct domain domain[NR_SIDES];
+	struct link *link;
+	unsigned int i;
 
-	if (topology_get(topology, front, back))
-		return;
-	link_read(store, front, back, &link);
-	if (link_exists(&link))
-		*topology_append(topology) = link;
-	else
-		link_free(&link);
-}
-
-/* One link anew, after it was made or changed. */
-struct link *topology_reread(struct store *store, struct topology *topology,
-			     unsigned int front, unsigned int back)
-{
-	struct link *link = topology_get(topology, front, back);
-
-	if (link)
-		link_free(link);
-	else
-		link = topology_append(topology);
-	link_read(store, front, back, link);
+	for (i = 0; i < topology->nr_links; i++) {
+		link = &topology->link[i];
+		if (link->end[FRONT].domain.domid == front &&
+		    link->end[BACK].domain.domid == back)
+			return link;
+	}
+	topology_domain(store, topology, front, &domain[FRONT]);
+	topology_domain(store, topology, back, &domain[BACK]);
+	topology->link = xgrow(topology->link, i, sizeof(*topology->link));
+	link = &topology->link[topology->nr_links++];
+	link_init(store, &domain[FRONT], &domain[BACK], link);
 	return link;
 }
 
-static void add_frontends(struct store *store, struct topology *topology,
-			  unsigned int front)
+static void scan_frontends(struct store *store, struct topology *topology,
+			   unsigned int front)
 {
 	unsigned int nr, i, back;
 	char **names;
@@ -512,12 +645,12 @@ static void add_frontends(struct store *store, struct topology *topology,
 			   front);
 	for (i = 0; i < nr; i++)
 		if (parse_uint(names[i], DOMID_END - 1, &back))
-			topology_add(store, topology, front, back);
+			topology_get(store, topology, front, back);
 	free(names);
 }
 
-static void add_backends(struct store *store, struct topology *topology,
-			 unsigned int back)
+static void scan_backends(struct store *store, struct topology *topology,
+			  unsigned int back)
 {
 	unsigned int nr, i, front;
 	char **names;
@@ -526,23 +659,44 @@ static void add_backends(struct store *store, struct topology *topology,
 			   "/local/domain/%u/backend/" FIDO_XS_TYPE, back);
 	for (i = 0; i < nr; i++)
 		if (parse_uint(names[i], DOMID_END - 1, &front))
-			topology_add(store, topology, front, back);
+			topology_get(store, topology, front, back);
 	free(names);
 }
 
-void topology_read(struct store *store, struct topology *topology)
+/* Who is there, and between whom there may be links: no more is read of them. */
+void topology_scan(struct store *store, struct topology *topology)
 {
+	struct domain domain;
 	unsigned int nr, i;
 	unsigned int *ids;
 
-	topology->nr_links = 0;
-	topology->link = NULL;
+	memset(topology, 0, sizeof(*topology));
 	ids = domain_ids(store, &nr);
 	for (i = 0; i < nr; i++) {
-		add_frontends(store, topology, ids[i]);
-		add_backends(store, topology, ids[i]);
+		topology_domain(store, topology, ids[i], &domain);
+		scan_frontends(store, topology, ids[i]);
+		scan_backends(store, topology, ids[i]);
 	}
 	free(ids);
+}
+
+/* All links that there are, with all that is on them. */
+void topology_read(struct store *store, struct topology *topology)
+{
+	unsigned int i, nr = 0;
+	struct link *link;
+
+	topology_scan(store, topology);
+	for (i = 0; i < topology->nr_links; i++) {
+		link = &topology->link[i];
+		if (!link_read_ends(store, link)) {
+			link_free(link);
+			continue;
+		}
+		link_read_services(store, link);
+		topology->link[nr++] = *link;
+	}
+	topology->nr_links = nr;
 }
 
 void topology_free(struct topology *topology)
@@ -552,16 +706,17 @@ void topology_free(struct topology *topology)
 	for (i = 0; i < topology->nr_links; i++)
 		link_free(&topology->link[i]);
 	free(topology->link);
-	topology->link = NULL;
-	topology->nr_links = 0;
+	free(topology->domain);
+	memset(topology, 0, sizeof(*topology));
 }
 
 /*
  * By name or domid, in any order, @side_a says which end @a is. A live link
- * goes before a stale one, since VMs return under their old names.
+ * goes before a stale one, since VMs return under their old names. Its ends
+ * have been read.
  */
-struct link *topology_find(struct topology *topology, const char *a,
-			   const char *b, unsigned int *side_a)
+struct link *topology_find(struct store *store, struct topology *topology,
+			   const char *a, const char *b, unsigned int *side_a)
 {
 	struct link *found = NULL;
 	unsigned int i, side;
@@ -569,7 +724,8 @@ struct link *topology_find(struct topology *topology, const char *a,
 	for (i = 0; i < topology->nr_links; i++) {
 		struct link *link = &topology->link[i];
 
-		if (!link_joins(link, a, b, &side))
+		if (!link_joins(link, a, b, &side) ||
+		    !link_read_ends(store, link))
 			continue;
 		if (found && (link_stale(link) || !link_stale(found)))
 			continue;

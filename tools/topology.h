@@ -104,17 +104,30 @@ struct link {
 };
 
 /**
- * struct topology - all links of the host
+ * struct topology - the links of the host
+ * @nr_domains: number of VMs
+ * @domain: the VMs, also those that are gone and have left something
  * @nr_links: number of links
- * @link: the links
+ * @link: the links; those that topology_scan() finds may turn out to be none
  */
 struct topology {
+	unsigned int nr_domains;
+	struct domain *domain;
 	unsigned int nr_links;
 	struct link *link;
 };
 
+void link_look(struct store *store, unsigned int front, unsigned int back,
+	       struct link *link);
 void link_read(struct store *store, unsigned int front, unsigned int back,
 	       struct link *link);
+void link_reread(struct store *store, struct link *link);
+bool link_read_ends(struct store *store, struct link *link);
+void link_read_service(struct store *store, struct link *link, unsigned int id);
+void link_read_services(struct store *store, struct link *link);
+void link_read_services_with(struct store *store, struct link *link,
+			     unsigned int side, const char *name,
+			     const char *value);
 void link_free(struct link *link);
 bool link_exists(const struct link *link);
 bool link_stale(const struct link *link);
@@ -131,6 +144,8 @@ char *join_problems(const struct link *link, const char *front,
 		    const char *back);
 bool link_joins(const struct link *link, const char *a, const char *b,
 		unsigned int *side_a);
+bool link_side(const struct link *link, const struct domain *domain,
+	       unsigned int *side);
 bool link_has(const struct link *link, const char *vm);
 
 bool service_up(const struct service *service);
@@ -140,11 +155,14 @@ const char *service_config_file(const struct service *service);
 const char *service_node(const struct service *service, unsigned int side,
 			 const char *name);
 
+void topology_scan(struct store *store, struct topology *topology);
 void topology_read(struct store *store, struct topology *topology);
-struct link *topology_reread(struct store *store, struct topology *topology,
-			     unsigned int front, unsigned int back);
 void topology_free(struct topology *topology);
-struct link *topology_find(struct topology *topology, const char *a,
-			   const char *b, unsigned int *side_a);
+bool topology_find_domain(const struct topology *topology, const char *arg,
+			  struct domain *domain);
+struct link *topology_find(struct store *store, struct topology *topology,
+			   const char *a, const char *b, unsigned int *side_a);
+struct link *topology_get(struct store *store, struct topology *topology,
+			  unsigned int front, unsigned int back);
 
 #endif /* FIDOCTL_TOPOLOGY_H */

@@ -8,15 +8,6 @@
 /* Silence for longer than this looks like a hang. */
 #define PROGRESS_MS 2000
 
-static void reread(struct store *store, struct link *link)
-{
-	unsigned int front = link->end[FRONT].domain.domid;
-	unsigned int back = link->end[BACK].domain.domid;
-
-	link_free(link);
-	link_read(store, front, back, link);
-}
-
 static void report_progress(const struct link *link, const char *what,
 			    long long left)
 {
@@ -31,7 +22,8 @@ static void report_progress(const struct link *link, const char *what,
 /*
  * Ends when @condition says so, at the latest after @seconds. Both ends'
  * directories and the disappearance of domains are watched. @link is what was
- * read last, @what is for messages.
+ * read last, and of its services only those that it has are read again. @what
+ * is for messages.
  */
 enum verdict wait_for_link(struct store *store, struct link *link,
 			   unsigned int seconds, const char *what,
@@ -45,7 +37,8 @@ enum verdict wait_for_link(struct store *store, struct link *link,
 	store_watch(store, link->end[BACK].dir);
 	store_watch(store, "@releaseDomain");
 	for (;;) {
-		reread(store, link);
+		store_drain(store);
+		link_reread(store, link);
 		verdict = condition(link, arg);
 		if (verdict != PENDING || now_ms() >= until)
 			return verdict;
