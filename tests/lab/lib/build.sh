@@ -66,8 +66,9 @@ compile_for_guest() {
 	sync_sources "$work"
 	cp "$GUEST_DIR/key" "$work/key"
 	for target in modules testmods; do
-		in_root make -C "$inside/tree" -j"$(nproc)" KDIR="/src/kernels/$KERNEL" GCOV="${GCOV-}" "$target"
+		in_root make -C "$inside/tree" -j"$(nproc)" KDIR="/src/kernels/$KERNEL" GCOV="${GCOV:+1}" "$target"
 	done
+	forget_old_counters "$work/tree"
 }
 
 # Test programs in C: one file each, static, so that they run in every machine.
