@@ -35,6 +35,7 @@ esac
 # A running lab keeps the shape that it was started with.
 KERNEL_ASKED=${KERNEL-}
 if [ -s "$CONFIG" ] && kill -0 "$(cat "$LAB_STATE/qemu.pid" 2> /dev/null)" 2> /dev/null; then
+	KERNEL=debian
 	# shellcheck disable=SC1090
 	. "$CONFIG"
 fi
@@ -58,7 +59,8 @@ if [ "${GUEST:=$kernel_guest}" != "$kernel_guest" ]; then
 	echo "lab: KERNEL=$KERNEL is for GUEST=$kernel_guest, not for GUEST=$GUEST" >&2
 	exit "$EXIT_ENVIRONMENT"
 fi
-if [ -n "${GCOV-}" ] && [ "$KERNEL" != debug-pv ]; then
+[ "${GCOV:=}" != 0 ] || GCOV=
+if [ -n "$GCOV" ] && [ "$KERNEL" != debug-pv ]; then
 	echo "lab: GCOV=$GCOV wants KERNEL=debug-pv" >&2
 	exit "$EXIT_ENVIRONMENT"
 fi
@@ -120,13 +122,13 @@ short_path() {
 	[ ${#rel} -lt ${#1} ] && echo "$rel" || echo "$1"
 }
 
-# with_lock NAME COMMAND...: one at a time among all labs of this cache.
+# with_lock NAME COMMAND...: one at a time among all labs of this cache. LOCK_WAIT: seconds to wait for another one.
 with_lock() {
-	local name=$1 fd
+	local name=$1 fd wait=${LOCK_WAIT:-900}
 	shift
 	mkdir -p "$LAB_CACHE"
 	exec {fd}> "$LAB_CACHE/$name.lock"
-	flock -w 900 "$fd" || die "somebody else has held $LAB_CACHE/$name.lock for 15 minutes"
+	flock -w "$wait" "$fd" || die "somebody else has held $LAB_CACHE/$name.lock for $((wait / 60)) minutes"
 	"$@"
 	exec {fd}>&-
 }

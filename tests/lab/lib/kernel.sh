@@ -141,6 +141,6 @@ lab_kernel() {
 	fi
 	need_root kernel
 	lab_root quiet
-	with_lock "kernel-$SUITE" build_kernel
+	LOCK_WAIT=7200 with_lock "kernel-$SUITE" build_kernel
 	[ "${1-}" = quiet ] || say "$KERNEL: Linux $(guest_kernel_version), $GUEST_DIR"
 }
