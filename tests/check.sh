@@ -9,7 +9,7 @@
 #   tests/check.sh [unit] [style] [proof] [lab] [debug-pv] [debug-pvh]
 #
 # By default the first four. The last two are the cases of the lab on debug
-# kernels: make check-debug.
+# kernels, and after the first of them what of the modules ran: make check-debug.
 #
 # SUITE=, GUEST=, FIDO_CACHE=, LAB_ACCEL= as for tests/lab/lab.
 set -euo pipefail
@@ -25,7 +25,7 @@ PARTS=("$@")
 
 WORK=$(mktemp -d)
 passed=0 failed=0 skipped=0 trouble=0
-preparing='' with_lab=''
+preparing='' with_debug=''
 
 say() {
 	printf '# [%4d s] %s\n' "$SECONDS" "$*"
@@ -124,13 +124,32 @@ lab() {
 
 # debug KERNEL: it says what kind of guest.
 debug() {
-	env -u GUEST KERNEL="$1" "$LAB" run
+	env -u GUEST KERNEL="$1" GCOV="$(counts "$1")" "$LAB" run
+}
+
+counts() {
+	[ "$1" != debug-pv ] || echo 1
+}
+
+# Which lines of the modules ran, and each function that did not.
+coverage() {
+	say "what of the modules ran in these cases"
+	env -u GUEST KERNEL=debug-pv GCOV=1 "$LAB" coverage 2>&1 < /dev/null | sed 's/^/# /' || trouble=1
+}
+
+debug_parts() {
+	local kernel
+	rm -rf "$LAB_STATE/gcov"
+	for kernel in debug-pv debug-pvh; do
+		! has_part $kernel || part $kernel debug $kernel
+	done
+	! has_part debug-pv || coverage
 }
 
 for wanted in "${PARTS[@]}"; do
 	case $wanted in
 	unit | style | proof | lab) ;;
-	debug-pv | debug-pvh) with_lab=1 ;;
+	debug-pv | debug-pvh) with_debug=1 ;;
 	*)
 		echo "usage: tests/check.sh [unit] [style] [proof] [lab] [debug-pv] [debug-pvh]" >&2
 		exit 2
@@ -139,7 +158,7 @@ for wanted in "${PARTS[@]}"; do
 done
 
 update_lists
-if has_part lab || [ -n "$with_lab" ]; then
+if has_part lab || [ -n "$with_debug" ]; then
 	prepare_lab
 fi
 for wanted in unit style proof; do
@@ -148,14 +167,12 @@ for wanted in unit style proof; do
 	fi
 done
 if [ -n "$preparing" ]; then
-	say "waiting for the lab's root file system and kernels"
+	say "waiting for the lab's root file system${with_debug:+ and kernels}"
 	if lab_ready; then
 		! has_part lab || part lab lab
-		for wanted in debug-pv debug-pvh; do
-			! has_part "$wanted" || part "$wanted" debug "$wanted"
-		done
+		[ -z "$with_debug" ] || debug_parts
 	else
-		say "the lab's root file system or a kernel could not be built: the environment is at fault"
+		say "the lab's root file system${with_debug:+ or a kernel} could not be built: the environment is at fault"
 		trouble=1
 	fi
 fi
