@@ -16,13 +16,14 @@ DESTDIR ?=
 DEPMOD ?= depmod
 
 # V=1 and the like reach kbuild by way of MAKEFLAGS.
-KMAKE = $(MAKE) -C $(KDIR) M=$(TOP)
+# GCOV=1: the modules count what runs, on a kernel with GCOV_KERNEL.
+KMAKE = $(MAKE) -C $(KDIR) M=$(TOP) $(if $(filter 1 y,$(GCOV)),GCOV_PROFILE=y)
 
 WITH_PROC = $(TOP)/tests/with-proc
 
 .DEFAULT_GOAL := all
 .PHONY: all modules testmods tools unit install modules_install udev_install \
-	dkms-install demo check proof lab soak bench style clean help
+	dkms-install demo check check-debug proof lab soak bench style clean help
 
 all: modules ## the modules, for the running kernel or KDIR=
 
@@ -62,6 +63,9 @@ demo: ## two VMs on an emulated Xen host talk through fido
 check: ## all tests, in user space and in the lab (SUITE=, GUEST=)
 	$(WITH_PROC) $(TOP)/tests/check.sh
 
+check-debug: ## the default cases of the lab on kernels that watch themselves (lockdep, KASAN, ...)
+	$(WITH_PROC) $(TOP)/tests/check.sh debug-pv debug-pvh
+
 unit: ## the tests in user space
 	$(WITH_PROC) $(MAKE) -C $(TOP)/tests/unit check
 
@@ -93,4 +97,4 @@ help: ## this text
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' \
 		$(TOP)/Makefile
 	@echo
-	@echo "Variables: KDIR KVER V DESTDIR PREFIX SUITE GUEST CASE MINUTES SEED"
+	@echo "Variables: KDIR KVER V DESTDIR PREFIX SUITE GUEST KERNEL CASE GCOV MINUTES SEED"

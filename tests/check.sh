@@ -6,7 +6,10 @@
 # "N passed, N failed, N skipped". Exit code 0 if nothing failed, 1 if
 # something did, 2 if a part could not be run here.
 #
-#   tests/check.sh [unit] [style] [proof] [lab]        all of them by default
+#   tests/check.sh [unit] [style] [proof] [lab] [debug-pv] [debug-pvh]
+#
+# By default the first four. The last two are the cases of the lab on debug
+# kernels, and after the first of them what of the modules ran: make check-debug.
 #
 # SUITE=, GUEST=, FIDO_CACHE=, LAB_ACCEL= as for tests/lab/lab.
 set -euo pipefail
@@ -22,7 +25,7 @@ PARTS=("$@")
 
 WORK=$(mktemp -d)
 passed=0 failed=0 skipped=0 trouble=0
-preparing=''
+preparing='' with_debug=''
 
 say() {
 	printf '# [%4d s] %s\n' "$SECONDS" "$*"
@@ -57,10 +60,18 @@ update_lists() {
 	"${run[@]}" apt-get -q -o DPkg::Lock::Timeout=300 update > "$WORK/update.log" 2>&1 || true
 }
 
-# The root file system of the lab comes from the network: meanwhile the other parts run.
+# The root file system of the lab and the source of debug kernels come from the network: meanwhile the other parts run.
+lab_needs() {
+	local kernel
+	"$LAB" setup && "$LAB" root || return
+	for kernel in debug-pv debug-pvh; do
+		! has_part $kernel || env -u GUEST KERNEL=$kernel "$LAB" kernel || return
+	done
+}
+
 prepare_lab() {
 	set -m
-	{ "$LAB" setup && "$LAB" root; } > "$WORK/root.log" 2>&1 < /dev/null &
+	lab_needs > "$WORK/root.log" 2>&1 < /dev/null &
 	preparing=$!
 	set +m
 }
@@ -111,18 +122,43 @@ lab() {
 	"$LAB" run
 }
 
+# debug KERNEL: it says what kind of guest.
+debug() {
+	env -u GUEST KERNEL="$1" GCOV="$(counts "$1")" "$LAB" run
+}
+
+counts() {
+	[ "$1" != debug-pv ] || echo 1
+}
+
+# Which lines of the modules ran, and each function that did not.
+coverage() {
+	say "what of the modules ran in these cases"
+	env -u GUEST KERNEL=debug-pv GCOV=1 "$LAB" coverage 2>&1 < /dev/null | sed 's/^/# /' || trouble=1
+}
+
+debug_parts() {
+	local kernel
+	rm -rf "$LAB_STATE/gcov"
+	for kernel in debug-pv debug-pvh; do
+		! has_part $kernel || part $kernel debug $kernel
+	done
+	! has_part debug-pv || coverage
+}
+
 for wanted in "${PARTS[@]}"; do
 	case $wanted in
 	unit | style | proof | lab) ;;
+	debug-pv | debug-pvh) with_debug=1 ;;
 	*)
-		echo "usage: tests/check.sh [unit] [style] [proof] [lab]" >&2
+		echo "usage: tests/check.sh [unit] [style] [proof] [lab] [debug-pv] [debug-pvh]" >&2
 		exit 2
 		;;
 	esac
 done
 
 update_lists
-if has_part lab; then
+if has_part lab || [ -n "$with_debug" ]; then
 	prepare_lab
 fi
 for wanted in unit style proof; do
@@ -130,12 +166,13 @@ for wanted in unit style proof; do
 		part "$wanted" "$wanted"
 	fi
 done
-if has_part lab; then
-	say "waiting for the lab's root file system"
+if [ -n "$preparing" ]; then
+	say "waiting for the lab's root file system${with_debug:+ and kernels}"
 	if lab_ready; then
-		part lab lab
+		! has_part lab || part lab lab
+		[ -z "$with_debug" ] || debug_parts
 	else
-		say "the lab's root file system could not be built: the environment is at fault"
+		say "the lab's root file system${with_debug:+ or a kernel} could not be built: the environment is at fault"
 		trouble=1
 	fi
 fi

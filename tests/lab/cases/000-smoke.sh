@@ -9,7 +9,7 @@ run() {
 	for vm in $VMS; do
 		assert_match "$list" "^$vm " "xl list"
 		assert_eq "$(in_vm "$vm" hostname)" "$vm" "hostname"
-		assert_eq "$(in_vm "$vm" 'uname -r')" "$(kernel_version)" "kernel of $vm"
+		assert_eq "$(in_vm "$vm" 'uname -r')" "$(guest_kernel_version)" "kernel of $vm"
 		[ "$vm" = "$first" ] || in_vm "$first" "ping -c 2 -i 0.2 -W 5 $vm"
 	done
 	expect_failure in_vm "$first" 'exit 3'

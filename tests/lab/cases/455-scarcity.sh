@@ -30,7 +30,7 @@ tells() {
 	wait_for 60 has_said "$1"
 	diag "c: $(c_says "$1")"
 	# what comes later is said anew
-	in_vm c 'dmesg -C'
+	in_vm c 'dmesg -c > /dev/null'
 }
 
 a_works() {

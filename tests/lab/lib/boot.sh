@@ -51,8 +51,12 @@ cpu_options() {
 		return
 	fi
 	# QEMU 7.2 checks SMAP in an iret between ring-3 segments, which is where a PV kernel lives.
-	# For PVH, TCG's nested virtualization gives Xen no length of the instruction rdtscp.
-	[ "$GUEST" = pvh ] && echo max,-smap,-smep,-rdtscp || echo max,-smap,-smep
+	# For PVH, TCG's nested virtualization gives Xen no length of the instruction rdtscp. KASAN's shadow there wants four levels.
+	case $KERNEL,$GUEST in
+	debug-pvh,*) echo max,-smap,-smep,-rdtscp,-la57 ;;
+	*,pvh) echo max,-smap,-smep,-rdtscp ;;
+	*) echo max,-smap,-smep ;;
+	esac
 }
 
 accel_options() {
@@ -112,7 +116,7 @@ boot_dom0() {
 
 save_config() {
 	cat > "$CONFIG" << END
-GUEST='$GUEST' VMS='$VMS' VM_MEM='$VM_MEM' VCPUS='$VCPUS' DOM0_MEM='$DOM0_MEM' LAB_SMP='$LAB_SMP'
+KERNEL='$KERNEL' GUEST='$GUEST' VMS='$VMS' VM_MEM='$VM_MEM' VCPUS='$VCPUS' DOM0_MEM='$DOM0_MEM' LAB_SMP='$LAB_SMP'
 LAB_RUNS_ON='$1' LAB_PORT='$2'
 END
 	# shellcheck disable=SC2034 # lib/vm.sh connects to it
@@ -159,9 +163,16 @@ boot_host() {
 	die "the Xen host did not boot: $(short_path "$LOGS/host.log")"
 }
 
+# The kernel of a running lab is what it was started with.
+need_kernel_asked() {
+	[ -z "$KERNEL_ASKED" ] || [ "$KERNEL_ASKED" = "$KERNEL" ] ||
+		die "a lab with KERNEL=$KERNEL runs in $LAB_STATE: lab down, or another LAB_STATE"
+}
+
 lab_up() {
 	local start=$SECONDS
 	if is_running; then
+		need_kernel_asked
 		say "already running ($LAB_STATE); use lab push for new modules"
 		return 0
 	fi
@@ -172,7 +183,7 @@ lab_up() {
 	step "packing the machines" make_payload
 	link_images
 	boot_host
-	say "dom0 answers after $((SECONDS - start)) s ($LAB_RUNS_ON, Xen $(xen_version), Linux $(kernel_version), $GUEST guests)"
+	say "dom0 answers after $((SECONDS - start)) s ($LAB_RUNS_ON, Xen $(xen_version), Linux $(kernel_version), $(describe_guests))"
 	# shellcheck disable=SC2086
 	start_vms $VMS || { lab_down; exit "$EXIT_ENVIRONMENT"; }
 	say "up after $((SECONDS - start)) s; logs in $(short_path "$LOGS")"
@@ -202,7 +213,7 @@ lab_status() {
 		echo "not running ($LAB_STATE)"
 		return 1
 	fi
-	echo "running on $LAB_RUNS_ON: $SUITE, Xen $(xen_version), Linux $(kernel_version), $GUEST guests, state $LAB_STATE"
+	echo "running on $LAB_RUNS_ON: $SUITE, Xen $(xen_version), Linux $(kernel_version), $(describe_guests), state $LAB_STATE"
 	lab_exec_raw dom0 20 'xl list' < /dev/null
 }
 

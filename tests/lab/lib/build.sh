@@ -4,6 +4,7 @@
 #
 #   $ROOT/src/KEY/tree    copy of the source tree, compiled here
 #   $ROOT/src/KEY/mods    the machines' module directory with ours in updates/
+#   $ROOT/src/KEY/KERNEL  the same two for the VMs, where their kernel is not dom0's
 #   $LAB_STATE/fresh      what is laid over the root of every machine: modules, tools, test files
 #   $LAB_STATE/payload    dom0's /lab: agent, init scripts, the domUs' kernel and initramfs
 
@@ -57,6 +58,19 @@ compile() {
 	done
 }
 
+# For the VMs' own kernel, if they have one: the same sources in a tree of their own. What was compiled against another build of
+# that kernel is thrown away, since its headers do not tell.
+compile_for_guest() {
+	local inside=$1 work=$ROOT$1 target
+	cmp -s "$GUEST_DIR/key" "$work/key" || rm -rf "$work"
+	sync_sources "$work"
+	cp "$GUEST_DIR/key" "$work/key"
+	for target in modules testmods; do
+		in_root make -C "$inside/tree" -j"$(nproc)" KDIR="/src/kernels/$KERNEL" GCOV="${GCOV:+1}" "$target"
+	done
+	forget_old_counters "$work/tree"
+}
+
 # Test programs in C: one file each, static, so that they run in every machine.
 compile_helpers() {
 	local source
@@ -70,13 +84,12 @@ is_elf() {
 	[ -f "$1" ] && [ -x "$1" ] && [ "$(head -c 4 "$1" | tr -d '\0')" = $'\x7fELF' ]
 }
 
-# Lays out what every machine gets over its root.
-collect() {
-	local work=$ROOT$1 version fresh=$LAB_STATE/fresh file
-	version=$(kernel_version)
-	rm -rf "$fresh" "$work/mods"
-	mkdir -p "$fresh/usr/lib/modules/$version/updates" "$fresh/usr/local/bin" "$work/mods"
-	cp -al "$SUITE_DIR/modtree/usr" "$work/mods/usr"
+# collect_modules INSIDE VERSION MODTREE: ours, and the lists of all that kernel's modules.
+collect_modules() {
+	local work=$ROOT$1 version=$2 modtree=$3 fresh=$LAB_STATE/fresh
+	rm -rf "$work/mods"
+	mkdir -p "$fresh/usr/lib/modules/$version/updates" "$work/mods"
+	cp -al "$modtree/usr" "$work/mods/usr"
 	ln -s usr/lib "$work/mods/lib"
 	mkdir -p "$work/mods/usr/lib/modules/$version/updates"
 	find "$work/tree" -name '*.ko' -exec cp -t "$fresh/usr/lib/modules/$version/updates" {} +
@@ -84,6 +97,15 @@ collect() {
 	# depmod writes by renaming, so the shared files of modtree stay as they are.
 	in_root depmod -b "$1/mods" "$version"
 	cp "$work/mods/usr/lib/modules/$version"/modules.* "$fresh/usr/lib/modules/$version/"
+}
+
+# Lays out what every machine gets over its root.
+collect() {
+	local work=$ROOT$1 fresh=$LAB_STATE/fresh file
+	rm -rf "$fresh"
+	mkdir -p "$fresh/usr/local/bin"
+	collect_modules "$1" "$(kernel_version)" "$SUITE_DIR/modtree"
+	[ "$KERNEL" = debian ] || collect_modules "$1/$KERNEL" "$(guest_kernel_version)" "$GUEST_DIR/modtree"
 	for file in "$work"/tree/tools/* "$work"/tree/tests/lab/helpers/*; do
 		if is_elf "$file"; then
 			cp "$file" "$fresh/usr/local/bin/"
@@ -109,6 +131,7 @@ build_project() {
 	mkdir -p "$ROOT$inside"
 	sync_sources "$ROOT$inside"
 	compile "$inside"
+	[ "$KERNEL" = debian ] || compile_for_guest "$inside/$KERNEL"
 	compile_helpers "$inside"
 	collect "$inside"
 }
@@ -116,13 +139,14 @@ build_project() {
 # What the last build produced, in one line.
 describe_fresh() {
 	local found
-	found=$(cd "$LAB_STATE/fresh" && find . -path '*/updates/*' -o -path './usr/local/bin/*' | sed 's/.*\///' | sort | xargs)
+	found=$(cd "$LAB_STATE/fresh" && find . -path '*/updates/*' -o -path './usr/local/bin/*' | sed 's/.*\///' | sort -u | xargs)
 	say "built: ${found:-nothing}"
 }
 
 lab_build() {
 	need_root build
 	lab_root quiet
+	lab_kernel quiet
 	mkdir -p "$LAB_STATE"
 	STEP_BLAME=1 step "compiling against Linux $(kernel_version)" build_project
 	describe_fresh
@@ -136,9 +160,9 @@ make_payload() {
 	mkdir -p "$stage"
 	cp "$LAB_DIR"/guest/{dom0-init,dom0-vm,domu-init,vif-lab} "$stage/"
 	cp "$SUITE_DIR/labsh" "$stage/labsh"
-	ln "$SUITE_DIR/vmlinux" "$stage/vmlinux" 2> /dev/null || cp "$SUITE_DIR/vmlinux" "$stage/vmlinux"
-	ln "$SUITE_DIR/domu-base.cpio" "$stage/domu-base.cpio" 2> /dev/null ||
-		cp "$SUITE_DIR/domu-base.cpio" "$stage/domu-base.cpio"
+	ln "$GUEST_DIR/vmlinux" "$stage/vmlinux" 2> /dev/null || cp "$GUEST_DIR/vmlinux" "$stage/vmlinux"
+	ln "$GUEST_DIR/domu-base.cpio" "$stage/domu-base.cpio" 2> /dev/null ||
+		cp "$GUEST_DIR/domu-base.cpio" "$stage/domu-base.cpio"
 	lab_hosts > "$stage/hosts"
 	make_fresh_tar
 	cp "$LAB_STATE/fresh.tar" "$stage/fresh.tar"

@@ -20,9 +20,6 @@ ROOT=$SUITE_DIR/root
 CONFIG=$LAB_STATE/config
 LOGS=$LAB_STATE/log
 
-# Factor on every time limit, for machines that are slower, or shared with other labs.
-: "${SLOW:=$(lab_slowness)}"
-
 EXIT_SKIP=4
 EXIT_ENVIRONMENT=2
 EXIT_TIMEOUT=124
@@ -36,11 +33,45 @@ trixie | bookworm | sid) ;;
 esac
 
 # A running lab keeps the shape that it was started with.
-if [ -s "$CONFIG" ]; then
+KERNEL_ASKED=${KERNEL-}
+if [ -s "$CONFIG" ] && kill -0 "$(cat "$LAB_STATE/qemu.pid" 2> /dev/null)" 2> /dev/null; then
+	KERNEL=debian
 	# shellcheck disable=SC1090
 	. "$CONFIG"
 fi
-: "${GUEST:=pv}" "${VMS:=a b}" "${VM_MEM:=512}" "${VCPUS:=1}" "${DOM0_MEM:=1536}" "${LAB_SMP:=2}"
+
+# kernel_shape: what the kernel of the VMs wants: kind of guest, MiB, and how much slower they become. Nothing for an unknown one.
+kernel_shape() {
+	case $KERNEL in
+	debian) echo "${GUEST:-pv} 512 1" ;;
+	debug-pv) echo "pv 768 2" ;;
+	debug-pvh) echo "pvh 1024 3" ;;
+	esac
+}
+
+: "${KERNEL:=debian}"
+read -r kernel_guest kernel_mem kernel_factor <<< "$(kernel_shape)"
+if [ -z "$kernel_guest" ]; then
+	echo "lab: KERNEL=$KERNEL is not one of debian, debug-pv, debug-pvh" >&2
+	exit "$EXIT_ENVIRONMENT"
+fi
+if [ "${GUEST:=$kernel_guest}" != "$kernel_guest" ]; then
+	echo "lab: KERNEL=$KERNEL is for GUEST=$kernel_guest, not for GUEST=$GUEST" >&2
+	exit "$EXIT_ENVIRONMENT"
+fi
+[ "${GCOV:=}" != 0 ] || GCOV=
+if [ -n "$GCOV" ] && [ "$KERNEL" != debug-pv ]; then
+	echo "lab: GCOV=$GCOV wants KERNEL=debug-pv" >&2
+	exit "$EXIT_ENVIRONMENT"
+fi
+: "${VMS:=a b}" "${VM_MEM:=$kernel_mem}" "${VCPUS:=1}" "${DOM0_MEM:=1536}" "${LAB_SMP:=2}"
+
+# Where that which the VMs boot comes from; dom0 always has the suite's kernel.
+GUEST_DIR=$SUITE_DIR
+[ "$KERNEL" = debian ] || GUEST_DIR=$SUITE_DIR/kernels/$KERNEL
+
+# Factor on every time limit, for machines that are slower, or shared with other labs, and for kernels that watch themselves.
+: "${SLOW:=$(($(lab_slowness) * kernel_factor))}"
 
 say() {
 	printf '%s\n' "lab: $*" >&2
@@ -91,36 +122,57 @@ short_path() {
 	[ ${#rel} -lt ${#1} ] && echo "$rel" || echo "$1"
 }
 
-# with_lock NAME COMMAND...: one at a time among all labs of this cache.
+# with_lock NAME COMMAND...: one at a time among all labs of this cache. LOCK_WAIT: seconds to wait for another one.
 with_lock() {
-	local name=$1 fd
+	local name=$1 fd wait=${LOCK_WAIT:-900}
 	shift
 	mkdir -p "$LAB_CACHE"
 	exec {fd}> "$LAB_CACHE/$name.lock"
-	flock -w 900 "$fd" || die "somebody else has held $LAB_CACHE/$name.lock for 15 minutes"
+	flock -w "$wait" "$fd" || die "somebody else has held $LAB_CACHE/$name.lock for $((wait / 60)) minutes"
 	"$@"
 	exec {fd}>&-
 }
 
-# in_root COMMAND...: in the suite root, with a /proc (objtool of Linux 7.2 reads it) that nobody else sees.
+# in_chroot DIR COMMAND...: with a /proc (objtool of Linux 7.2 reads it) that nobody else sees.
 # In a chroot that is no mount point there can be no private mounts; then /proc is mounted for that long.
-in_root() {
-	local enter=(chroot "$ROOT" env -i HOME=/root TERM=dumb LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin) rc=0
+in_chroot() {
+	local dir=$1 enter rc=0
+	shift
+	enter=(chroot "$dir" env -i HOME=/root TERM=dumb LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin)
 	if unshare --mount true 2> /dev/null; then
 		# shellcheck disable=SC2016 # for the inner shell
-		unshare --mount sh -c 'mount -t proc proc "$0/proc" 2> /dev/null; exec "$@"' "$ROOT" "${enter[@]}" "$@"
-	elif mount -t proc proc "$ROOT/proc" 2> /dev/null; then
+		unshare --mount sh -c 'mount -t proc proc "$0/proc" 2> /dev/null; exec "$@"' "$dir" "${enter[@]}" "$@"
+	elif mount -t proc proc "$dir/proc" 2> /dev/null; then
 		"${enter[@]}" "$@" || rc=$?
-		umount "$ROOT/proc" 2> /dev/null || umount -l "$ROOT/proc"
+		umount "$dir/proc" 2> /dev/null || umount -l "$dir/proc"
 		return $rc
 	else
 		"${enter[@]}" "$@"
 	fi
 }
 
-kernel_version() {
-	local versions=("$ROOT"/usr/lib/modules/*)
+# in_root COMMAND...: in the suite root.
+in_root() {
+	in_chroot "$ROOT" "$@"
+}
+
+# version_in DIR: of the kernel whose modules are there.
+version_in() {
+	local versions=("$1"/usr/lib/modules/*)
 	basename "${versions[-1]}"
+}
+
+kernel_version() {
+	version_in "$ROOT"
+}
+
+guest_kernel_version() {
+	version_in "$GUEST_DIR/modtree"
+}
+
+# The VMs in words.
+describe_guests() {
+	[ "$KERNEL" = debian ] && echo "$GUEST guests" || echo "$GUEST guests with $(guest_kernel_version)"
 }
 
 xen_version() {

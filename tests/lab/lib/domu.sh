@@ -111,23 +111,26 @@ make_domu_tree() {
 	cp "$ROOT"/etc/{protocols,services} "$tree/etc/" 2> /dev/null || true
 	cp -r "$ROOT/etc/iproute2" "$tree/etc/" 2> /dev/null || cp -r "$ROOT/usr/share/iproute2" "$tree/etc/" 2> /dev/null || true
 	link_programs "$tree"
-	cp -al "$SUITE_DIR/modtree/usr/lib/modules" "$tree/usr/lib/modules"
+	cp -al "$GUEST_DIR/modtree/usr/lib/modules" "$tree/usr/lib/modules"
 	"$ROOT/usr/sbin/ldconfig" -r "$tree" 2> /dev/null || ldconfig -r "$tree"
 	ln -s /lab/init "$tree/init"
 }
 
 domu_key() {
-	{ cat "$LAB_DIR/lib/domu.sh" "$SUITE_DIR/key"; } | sha256sum | cut -c1-16
+	{
+		cat "$LAB_DIR/lib/domu.sh" "$SUITE_DIR/key"
+		[ "$KERNEL" = debian ] || cat "$GUEST_DIR/key"
+	} | sha256sum | cut -c1-16
 }
 
 make_domu_base() {
-	local tree=$SUITE_DIR/domu.tree key
+	local tree=$GUEST_DIR/domu.tree key
 	key=$(domu_key)
-	[ "$(cat "$SUITE_DIR/domu-base.key" 2> /dev/null)" = "$key" ] && [ -s "$SUITE_DIR/domu-base.cpio" ] && return 0
+	[ "$(cat "$GUEST_DIR/domu-base.key" 2> /dev/null)" = "$key" ] && [ -s "$GUEST_DIR/domu-base.cpio" ] && return 0
 	rm -rf "$tree"
 	make_domu_tree "$tree"
-	rm -f "$SUITE_DIR/domu-base.cpio"
-	(cd "$tree" && find . | cpio -o -H newc --quiet) > "$SUITE_DIR/domu-base.cpio"
+	rm -f "$GUEST_DIR/domu-base.cpio"
+	(cd "$tree" && find . | cpio -o -H newc --quiet) > "$GUEST_DIR/domu-base.cpio"
 	rm -rf "$tree"
-	echo "$key" > "$SUITE_DIR/domu-base.key"
+	echo "$key" > "$GUEST_DIR/domu-base.key"
 }

@@ -34,8 +34,10 @@ acquire_options() {
 		grep -E '^Acquire::(http|https|ftp|Retries|Check-|ForceIPv|Max-FutureTime|By-Hash|CompressionTypes::Order)' || true
 }
 
+# bootstrap TARGET PACKAGE...
 bootstrap() {
 	local target=$1 options=() line mirror=${LAB_MIRROR:-$(host_mirror)}
+	shift
 	while read -r line; do
 		[ -z "$line" ] || options+=("--aptopt=$line")
 	done <<< "$(acquire_options)"
@@ -45,7 +47,7 @@ bootstrap() {
 		--dpkgopt='path-exclude=/usr/share/man/*' \
 		--dpkgopt='path-exclude=/usr/share/locale/*' \
 		--dpkgopt='path-exclude=/usr/share/doc/*' \
-		--include="$(root_packages | xargs | tr ' ' ',')" \
+		--include="$(tr ' ' ',' <<< "$*")" \
 		"$SUITE" "$target" ${mirror:+"$mirror"}
 }
 
@@ -167,7 +169,8 @@ build_root() {
 	say "building the $SUITE root in $SUITE_DIR (once; later starts need no network)"
 	mkdir -p "$SUITE_DIR"
 	rm -rf "$SUITE_DIR/root.new" "$SUITE_DIR/key"
-	step "bootstrap of $SUITE" bootstrap "$SUITE_DIR/root.new"
+	# shellcheck disable=SC2046 # words
+	step "bootstrap of $SUITE" bootstrap "$SUITE_DIR/root.new" $(root_packages)
 	rm -rf "$ROOT"
 	mv "$SUITE_DIR/root.new" "$ROOT"
 	step "kernel, Xen and disk image" derive_from_root

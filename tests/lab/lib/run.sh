@@ -197,6 +197,8 @@ run_case() {
 	[ -e "$CASE_DIR/verdict" ] || reason=${reason:-"no verdict (exit code $rc)"}
 	# shellcheck disable=SC2046
 	flush_consoles $(recorded_vms)
+	# shellcheck disable=SC2046
+	gather_counters $(recorded_vms)
 	note_ends
 	faults=$(vm_faults; bad_since_mark "$CASE_DIR/expected")
 	lost=$(emulator_did)
@@ -283,6 +285,7 @@ start_for_run() {
 	trap end_run EXIT
 	if is_running; then
 		RUN_KEEPS=1
+		need_kernel_asked
 		refresh_lab
 	else
 		lab_up
@@ -300,7 +303,7 @@ lab_run() {
 	# shellcheck disable=SC1090
 	. "$CONFIG"
 	: > "$LAB_STATE/zombies"
-	echo "# $SUITE: Xen $(xen_version), Linux $(kernel_version), $GUEST guests, $LAB_RUNS_ON"
+	echo "# $SUITE: Xen $(xen_version), Linux $(kernel_version), $(describe_guests), $LAB_RUNS_ON"
 	echo "1..$(wc -l <<< "$files")"
 	restore_lab '' || bail_out "the VMs do not answer"
 	note_ends

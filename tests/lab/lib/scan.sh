@@ -9,6 +9,7 @@
 bad_lines() {
 	cat << 'PATTERNS'
 BUG:
+BUG [^ ]+ \(([Nn]ot tainted|Tainted)
 kernel BUG at
 Oops
 WARNING:
@@ -24,11 +25,14 @@ possible irq lock inversion
 inconsistent lock state
 suspicious RCU usage
 DEBUG_LOCKS_WARN_ON
+turning off the locking correctness validator
+trying to register non-static key
 held lock freed
 bad unlock balance
 sleeping function called from invalid context
 scheduling while atomic
 Bad page (state|map)
+page dumped because
 Bad rss-counter
 list_(add|del) corruption
 refcount_t:
@@ -36,6 +40,8 @@ unregister_netdevice: waiting for
 NETDEV WATCHDOG
 kmemleak: .* new suspected memory leak
 unreferenced object
+kmemleak: .*(disabled|Cannot|pool empty)
+pagealloc: (memory corruption|single bit error)
 (KASAN|KCSAN|KFENCE|UBSAN):
 ODEBUG:
 segfault at
@@ -137,11 +143,23 @@ emulator_did() {
 	fi
 }
 
+# A command that has kmemleak print what it finds. It reports what two scans found alike and what is 5 s old; /dev/kmsg takes short
+# lines alone.
+leak_scan() {
+	cat << 'END'
+k=/sys/kernel/debug/kmemleak
+if [ -e $k ]; then
+	echo scan > $k; sleep 5; echo scan > $k
+	head -n 100 $k | while IFS= read -r line; do echo "<4>$line" > /dev/kmsg; done
+	echo clear > $k
+fi
+END
+}
+
 # flush_console MACHINE TEXT: what was printed before has arrived once this line has. A machine that does not answer is passed over.
 flush_console() {
-	local machine=$1 text=$2 leak
-	leak='k=/sys/kernel/debug/kmemleak; if [ -e $k ]; then echo scan > $k; head -c 4000 $k > /dev/kmsg; echo clear > $k; fi'
-	vm_exec "$machine" $((10 * SLOW)) "$leak; echo '<6>$text' > /dev/kmsg" 2> /dev/null || return 0
+	local machine=$1 text=$2
+	vm_exec "$machine" $((30 * SLOW)) "$(leak_scan); echo '<6>$text' > /dev/kmsg" 2> /dev/null || return 0
 	wait_until $((10 * SLOW)) printed "$machine" "$text" || true
 }
 

@@ -137,6 +137,15 @@ maptrack_frames() {
 	echo $((frames > 16384 ? 16384 : frames))
 }
 
+# What the VMs' kernel is told beside its own defaults. One that watches itself is late for its own watchdogs.
+guest_options() {
+	case $KERNEL in
+	debug-pv) echo "page_poison=1 workqueue.watchdog_thresh=90 ${DOMU_EXTRA-}" ;;
+	debug-pvh) echo "kasan_multi_shot workqueue.watchdog_thresh=90 ${DOMU_EXTRA-}" ;;
+	*) echo "${DOMU_EXTRA-}" ;;
+	esac
+}
+
 console_log() {
 	echo "$LOGS/guest-$1.log"
 }
@@ -170,7 +179,7 @@ vm_create_once() {
 	# Made here: without /proc QEMU's 9p server can open files, but make none.
 	: >> "$(console_log "$name")"
 	from=$(console_size "$name")
-	vm_exec dom0 $((120 * SLOW)) "/lab/dom0-vm $name $(vm_index "$name") $GUEST $VM_MEM $VCPUS $(grant_frames) $(maptrack_frames) '${DOMU_EXTRA-}'" \
+	vm_exec dom0 $((120 * SLOW)) "/lab/dom0-vm $name $(vm_index "$name") $GUEST $VM_MEM $VCPUS $(grant_frames) $(maptrack_frames) '$(guest_options)'" \
 		> "$LAB_STATE/xl-$name.log" 2>&1 || { cat "$LAB_STATE/xl-$name.log" >&2; return 1; }
 	wait_until $((120 * SLOW)) start_settled "$name" "$from" || true
 	if says_ready "$name" "$from" && wait_until $((30 * SLOW)) vm_answers "$name"; then
