@@ -15,6 +15,8 @@
 /* Between two attempts, doubling */
 #define FIRST_DELAY_MS	1000
 #define LAST_DELAY_MS	60000
+/* Between two looks whether a disk that is to go is still in use */
+#define IN_USE_DELAY_MS	2000
 
 /*
  * A driver tries by itself for ten seconds or so, and the peer may take as long
@@ -441,6 +443,8 @@ static bool is_open(struct supervisor *sup, const struct link *link,
 	free(sup->in_use);
 	sup->in_use = all;
 	free(why);
+	/* nobody tells of a VM that is not named any more */
+	look_again(sup, now_ms() + IN_USE_DELAY_MS);
 	return true;
 }
 
