@@ -96,18 +96,20 @@ def short(bench, params, unit):
 
 
 def multiples(rows, out, title, wanted):
-    """Bars of all paths, as multiples of the last one's median."""
+    """Bars of all paths, as multiples of the median of the last one that a test has."""
     tests = {key: paths for key, paths in by_test(rows).items() if wanted(key)}
     names = list(dict.fromkeys(path for paths in tests.values() for path in paths))
     if not tests:
         return False
-    lines = []
+    lines, bases = [], {}
     for key, paths in tests.items():
-        base = paths.get(names[-1], {}).get("median")
+        last = max(paths, key=names.index)
+        bases[last] = None
+        base = paths[last]["median"]
         lines.append(f'"{short(*key)}" ' + " ".join(triple(paths.get(name), base) for name in names))
     curves = [f"$data using {column}:{column + 1}:{column + 2}:xtic(1) lc rgb '{color(index)}' title '{name}'"
               for index, (column, name) in enumerate(zip(range(2, 99, 3), names))]
-    draw(BARS_HEAD.format(out=out, title=title) + f"set ylabel 'multiple of {names[-1]}'\n" +
+    draw(BARS_HEAD.format(out=out, title=title) + f"set ylabel 'multiple of {' or '.join(bases)}'\n" +
          block("data", lines) + "plot " + ", ".join(curves) + "\n")
     return True
 
