@@ -37,7 +37,7 @@ set boxwidth 0.95
 set grid ytics
 set yrange [0:*]
 set xtics rotate by -30
-set rmargin 8
+set rmargin 14
 set key outside top center horizontal
 """
 
@@ -57,11 +57,14 @@ def block(name, lines):
     return "\n".join([f"${name} << END", *lines, "END", ""])
 
 
-def triple(row, base=1.0):
-    """Median, least, most; gnuplot skips NaN."""
+def triple(row, base=1.0, inverse=False):
+    """Median, least, most, or how much less they are than the base; gnuplot skips NaN."""
     if not row or row["median"] is None or not base:
         return "NaN NaN NaN"
-    return " ".join(f"{value / base:.4f}" for value in (row["median"], min(row["runs"]), max(row["runs"])))
+    values = (row["median"], min(row["runs"]), max(row["runs"]))
+    if inverse:
+        values = (base * base / value for value in (values[0], values[2], values[1]))
+    return " ".join(f"{value / base:.4f}" for value in values)
 
 
 def sizes_panel(tests, bench, title):
@@ -106,7 +109,7 @@ def multiples(rows, out, title, wanted):
         last = max(paths, key=names.index)
         bases[last] = None
         base = paths[last]["median"]
-        lines.append(f'"{short(*key)}" ' + " ".join(triple(paths.get(name), base) for name in names))
+        lines.append(f'"{short(*key)}" ' + " ".join(triple(paths.get(name), base, key[2] == "us") for name in names))
     curves = [f"$data using {column}:{column + 1}:{column + 2}:xtic(1) lc rgb '{color(index)}' title '{name}'"
               for index, (column, name) in enumerate(zip(range(2, 99, 3), names))]
     draw(BARS_HEAD.format(out=out, title=title) + f"set ylabel 'multiple of {' or '.join(bases)}'\n" +
@@ -136,7 +139,7 @@ def main(results, directory):
     pictures = {
         "net-sizes.svg": lambda out: sizes(net, out),
         "net.svg": lambda out: multiples(net, out, "netperf: medians; whiskers: least and most", is_net),
-        "blk.svg": lambda out: multiples(blk, out, "fio: medians; whiskers: least and most (us: less is better)", is_blk),
+        "blk.svg": lambda out: multiples(blk, out, "fio: medians; whiskers: least and most; more is better (latency: its inverse)", is_blk),
     }
     for name, make in pictures.items():
         out = os.path.join(directory, name)
