@@ -196,7 +196,6 @@ static int link_export(struct fido_link *link)
 
 	if (xenbus_scanf(XBT_NIL, "domid", "", "%u", &self) != 1)
 		return -ENODEV;
-	fido_pace_count(&link->starts, jiffies, FIDO_STARTS_JIFFIES);
 	/* before the try: what peers let go meanwhile is worth another one */
 	link->starved_by = fido_quarantine_grants();
 	export = fido_export_create(self, link->peer, &link->removing);
@@ -205,6 +204,7 @@ static int link_export(struct fido_link *link)
 	link->starved_by = 0;
 	if (IS_ERR(export))
 		return PTR_ERR(export);
+	fido_pace_count(&link->starts, jiffies, FIDO_STARTS_JIFFIES);
 	fido_link_set_export(link, export);
 	return 0;
 }

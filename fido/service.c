@@ -221,12 +221,18 @@ static void service_connect_later(struct fido_service *service, int err)
  */
 static void service_starve(struct fido_service *service)
 {
-	if (!service->is_starved)
+	unsigned int tries = service->nr_starved;
+
+	/* before anything that takes its time, for the port that may be closed */
+	service_retire(service);
+	if (!tries)
 		fido_error(service->fdev, -ENOMEM,
 			   "cannot start, there is no memory: trying again");
-	service->is_starved = true;
-	service->retry_at = (jiffies + FIDO_STARVED_DELAY) ?: 1;
-	service_retire(service);
+	/* each try may leave rings that the peer holds, and it counts them */
+	service->retry_at = (jiffies +
+			     (FIDO_STARVED_DELAY << min(tries, 5U))) ?: 1;
+	if (tries < UINT_MAX)
+		service->nr_starved++;
 }
 
 static bool service_must_wait(struct fido_service *service)
@@ -290,9 +296,9 @@ static bool service_up(struct fido_service *service)
 		service_retire(service);
 		return true;
 	}
-	if (service->is_starved)
+	if (service->nr_starved)
 		fido_service_clear(service, FIDO_XS_SERVICE_ERROR);
-	service->is_starved = false;
+	service->nr_starved = 0;
 	WRITE_ONCE(service->up, true);
 	fido_service_report_state(service);
 	fido_chans_live(service->chans);

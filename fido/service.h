@@ -40,7 +40,8 @@ struct fido_link;
  * @offer_failed: the last attempt to offer failed, and was reported
  * @is_short: of event channels to connect with, and that was reported
  * @waits: for the peer to let go of earlier offers, and that was reported
- * @is_starved: there was no memory to start, and that was reported
+ * @nr_starved: tries to start for which there was no memory, since the last
+ *	that succeeded; the first was reported
  * @retry_at: jiffies before which it is not tried again; zero: it was not
  * @probe_at: the same for the driver's ->probe(), and whether that has to be
  *	called at all; set with the device locked
@@ -69,7 +70,7 @@ struct fido_service {
 	bool offer_failed;
 	bool is_short;
 	bool waits;
-	bool is_starved;
+	unsigned int nr_starved;
 	unsigned long retry_at;
 	unsigned long probe_at;
 	bool probe_told;

@@ -52,7 +52,8 @@ char *fido_param(struct fido_device *fdev, const char *name)
 
 	fido_service_path(fdev->service, path, sizeof(path));
 	value = xenbus_read(XBT_NIL, path, name, NULL);
-	while (value == ERR_PTR(-ENOMEM) && pause <= PARAM_MAX_PAUSE) {
+	while (value == ERR_PTR(-ENOMEM) && pause <= PARAM_MAX_PAUSE &&
+	       !READ_ONCE(fdev->service->link->removing)) {
 		msleep(pause);
 		pause *= 2;
 		value = xenbus_read(XBT_NIL, path, name, NULL);

@@ -4,9 +4,11 @@
  * but for the order of the handshake, see link.c.
  */
 #include <linux/completion.h>
+#include <linux/device.h>
 #include <linux/jiffies.h>
 #include <linux/minmax.h>
 #include <linux/sched/mm.h>
+#include <linux/string.h>
 #include <linux/workqueue.h>
 #include <xen/xenbus.h>
 
@@ -181,13 +183,24 @@ static int fido_call_in_xenwatch(void (*fn)(void))
 }
 
 /* All devices that have no driver; what fails again comes again. */
+/* A device that has a driver may be losing it, and wait for this thread. */
+static int fido_probe_one(struct device *dev, void *unused)
+{
+	if (!READ_ONCE(dev->driver) &&
+	    !strcmp(to_xenbus_device(dev)->devicetype, FIDO_XS_TYPE) &&
+	    device_attach(dev) < 0)
+		dev_dbg(dev, "cannot be probed\n");
+	return 0;
+}
+
 static void fido_probe_all(void)
 {
 	if (READ_ONCE(fido_probe_ended))
 		return;
-	if (driver_attach(&fido_front_driver.driver) ||
-	    driver_attach(&fido_back_driver.driver))
-		pr_debug("fido: cannot look for devices\n");
+	bus_for_each_dev(fido_front_driver.driver.bus, NULL, NULL,
+			 fido_probe_one);
+	bus_for_each_dev(fido_back_driver.driver.bus, NULL, NULL,
+			 fido_probe_one);
 }
 
 /* To be called before the drivers go, and when no probe can fail any more. */

@@ -31,7 +31,8 @@
  */
 void mmblk_reserve_fill(struct mmblk_reserve *reserve, struct fido_chan *chan)
 {
-	const gfp_t gfp = GFP_KERNEL | __GFP_NOWARN;
+	/* small allocations do not fail otherwise, but wait */
+	const gfp_t gfp = GFP_KERNEL | __GFP_NOWARN | __GFP_NORETRY;
 
 	if (!reserve->pages)
 		reserve->pages = fido_pages_alloc(MMBLK_MAX_BYTES / PAGE_SIZE,

@@ -330,7 +330,9 @@ static void mmblk_disk_flushes(struct mmblk_client *client,
 	bool settled, through;
 
 	spin_lock_bh(&client->lock);
-	settled = cache && (client->flushes || !client->added);
+	/* while the link is down what was stripped of FUA before only waits */
+	settled = cache && (!client->added ||
+			    (client->flushes && client->running));
 	client->flushes = cache;
 	/* the latest one may be another one already */
 	through = client->config.flags & MMBLK_C_WRITE_CACHE && !settled;
@@ -392,6 +394,9 @@ static bool mmblk_disk_take_config(struct mmblk_client *client,
 	*c = client->config;
 	tell = client->tell;
 	client->tell = false;
+	/* from here on its limits may be in force */
+	if (!(c->flags & MMBLK_C_WRITE_CACHE))
+		client->flushes = false;
 	spin_unlock_bh(&client->lock);
 	return tell || !client->added || client->applied.sectors != c->sectors;
 }

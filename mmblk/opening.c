@@ -12,6 +12,7 @@
 #include <linux/err.h>
 #include <linux/jiffies.h>
 #include <linux/sched/mm.h>
+#include <linux/string.h>
 #include <linux/workqueue.h>
 
 #include "server.h"
@@ -71,6 +72,8 @@ static int mmblk_opening_try(struct mmblk_server *server)
 	int err;
 
 	o->keeping = false;
+	/* what a try before has left is another kind of device's, perhaps */
+	memset(&server->backing, 0, sizeof(server->backing));
 	err = mmblk_backing_open(&server->backing, server->path, server->write);
 	if (err)
 		return err;
@@ -79,6 +82,9 @@ static int mmblk_opening_try(struct mmblk_server *server)
 	o->keeping = server->keep;
 	if (server->keep)
 		err = mmblk_backing_keep(&server->backing);
+	/* an error of writing is told once: syncing again would hide it */
+	if (err == -ENOMEM)
+		err = -EIO;
 	if (err)
 		mmblk_opening_close(server);
 	return err;

@@ -12,13 +12,15 @@
 
 /*
  * While the block layer may drop flushes that the server needs, no write needs
- * one. Zeroes cannot be made durable: who wants them writes them as data.
+ * one. Zeroes cannot be made durable, so they wait: it is over in a second or
+ * two. Not everybody writes data instead if they are refused (dm-thin does not).
  */
 static blk_status_t mmblk_fill_through(struct mmblk_request *head)
 {
 	if (head->op == MMBLK_OP_WRITE)
 		head->flags |= MMBLK_F_FUA;
-	return head->op == MMBLK_OP_WRITE_ZEROES ? BLK_STS_NOTSUPP : BLK_STS_OK;
+	return head->op == MMBLK_OP_WRITE_ZEROES ? BLK_STS_RESOURCE :
+						   BLK_STS_OK;
 }
 
 static blk_status_t mmblk_fill_head(const struct mmblk_client *client,

@@ -466,9 +466,10 @@ static bool retire_kept(struct supervisor *sup, const struct link *link)
 			continue;
 		if (!named && is_open(sup, link, service))
 			all = false;
-		else
-			change_link(sup, link, service->id, mend_remove_service,
-				    service_type(service));
+		else if (!change_link(sup, link, service->id,
+				      mend_remove_service,
+				      service_type(service)) && !named)
+			all = false;
 	}
 	return all;
 }
