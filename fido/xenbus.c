@@ -182,7 +182,6 @@ static int fido_call_in_xenwatch(void (*fn)(void))
 	return 0;
 }
 
-/* All devices that have no driver; what fails again comes again. */
 /* A device that has a driver may be losing it, and wait for this thread. */
 static int fido_probe_one(struct device *dev, void *unused)
 {
@@ -193,6 +192,7 @@ static int fido_probe_one(struct device *dev, void *unused)
 	return 0;
 }
 
+/* All devices that have no driver; what fails again comes again. */
 static void fido_probe_all(void)
 {
 	if (READ_ONCE(fido_probe_ended))

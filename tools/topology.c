@@ -254,14 +254,20 @@ void link_read_service(struct store *store, struct link *link, unsigned int id)
 		service_free(service);
 }
 
+/* Which ones there are on either side; none is read yet. */
+static void find_services(struct store *store, struct link *link, bool *seen)
+{
+	forget_services(link);
+	mark_services(store, link->end[FRONT].dir, seen);
+	mark_services(store, link->end[BACK].dir, seen);
+}
+
 void link_read_services(struct store *store, struct link *link)
 {
 	bool seen[FIDO_MAX_SERVICES] = { false };
 	unsigned int id;
 
-	forget_services(link);
-	mark_services(store, link->end[FRONT].dir, seen);
-	mark_services(store, link->end[BACK].dir, seen);
+	find_services(store, link, seen);
 	for (id = 0; id < FIDO_MAX_SERVICES; id++)
 		if (seen[id])
 			link_read_service(store, link, id);
@@ -309,9 +315,7 @@ void link_read_services_with(struct store *store, struct link *link,
 	bool seen[FIDO_MAX_SERVICES] = { false };
 	unsigned int id;
 
-	forget_services(link);
-	mark_services(store, link->end[FRONT].dir, seen);
-	mark_services(store, link->end[BACK].dir, seen);
+	find_services(store, link, seen);
 	for (id = 0; id < FIDO_MAX_SERVICES; id++)
 		if (seen[id] &&
 		    half_may_have(store, link->end[side].dir, id, name, value))
