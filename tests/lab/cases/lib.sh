@@ -2,16 +2,33 @@
 # SPDX-License-Identifier: GPL-2.0
 # What the project's cases share: modules, links, networks.
 
+# in_vms "VM..." COMMAND: in all of them at the same time
+in_vms() {
+	local vm pids=()
+	for vm in $1; do
+		in_vm "$vm" "$2" &
+		pids+=($!)
+	done
+	for vm in "${pids[@]}"; do
+		wait "$vm"
+	done
+}
+
 # Loaded, whatever a case before left behind. dom0 has the modules, too.
 load_modules() {
-	local vm
-	for vm in "$@"; do
-		in_vm "$vm" 'modprobe fido && modprobe mmnet'
-	done
+	in_vms "$*" 'modprobe fido && modprobe mmnet'
 }
 
 unload_modules() {
 	in_vm "$1" 'for m in fido_test fido_liar mmblk mmnet fido; do ! grep -q "^$m " /proc/modules || rmmod $m; done'
+}
+
+# has_processors VM: two of them, as one has that cases name in their heads, unless it was started again since
+has_processors() {
+	[ "$(in_vm "$1" nproc)" -lt 2 ] || return 0
+	vm_kill "$1"
+	vm_wait_gone "$1"
+	VCPUS=2 vm_create "$1"
 }
 
 # No link at all, not even what a destroyed VM left.
@@ -87,8 +104,7 @@ detached() {
 # load_start FROM TO ADDRESS: a TCP stream to TO, and a flood of pings.
 load_start() {
 	detached "$2" 'socat -u TCP-LISTEN:7000,reuseaddr,fork OPEN:/dev/null'
-	detached "$1" "while true; do dd if=/dev/zero bs=64k 2> /dev/null | socat -u - TCP:$3:7000; done"
-	detached "$1" "ping -q -f $3"
+	detached "$1" "while true; do dd if=/dev/zero bs=64k 2> /dev/null | socat -u - TCP:$3:7000; done & ping -q -f $3; wait"
 	wait_for 20 has_sent "$1" 100
 }
 
