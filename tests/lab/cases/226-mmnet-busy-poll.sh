@@ -5,7 +5,7 @@
 # shellcheck disable=SC1091
 . "$LAB_DIR/cases/mmnet-lib.sh"
 
-COUNT=400
+COUNT=200
 
 busy_poll() {
 	in_vm a "sysctl -qw net.core.busy_read=$1 net.core.busy_poll=$1"
@@ -43,7 +43,7 @@ cleanup() {
 check_threaded() {
 	threaded 1
 	assert_ge "$(in_vm a 'cat /proc/[0-9]*/comm | grep -c "^napi/mmnet0"')" 1 "threads that poll"
-	make_file a $((4 << 20))
+	make_file a $((2 << 20))
 	transfer a "${ADDRESS4[b]}" 7041
 	in_vm a 'ip link set mmnet0 down && ip link set mmnet0 up'
 	network_configure a

@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 # DESCRIPTION: MSG_ZEROCOPY by TCP and UDP: the sender gets its memory back when the reader has read, and not before; nothing is copied
+# SHORT: one of IPv4 and IPv6
 # TIMEOUT: 240
 # shellcheck disable=SC1091
 . "$LAB_DIR/cases/mmnet-lib.sh"
@@ -80,14 +81,18 @@ run() {
 	done
 	helper a zerocopy.py
 	check_tcp "${ADDRESS4[b]}" 7016
-	check_tcp "${ADDRESS6[b]}" 7017
+	if [ "$LONG" = 1 ]; then
+		check_tcp "${ADDRESS6[b]}" 7017
+		check_udp "${ADDRESS4[b]}" '100 600 1400' 0
+	fi
 	# the kernel copies what has to be sent in fragments
-	check_udp "${ADDRESS4[b]}" '100 600 1400' 0
 	check_udp "${ADDRESS6[b]}" '100 600 1400 20000' '[0-9]+'
 	network_mtu 65535
-	check_tcp "${ADDRESS4[b]}" 7016
 	check_udp "${ADDRESS4[b]}" '64 300 600 4096 20000 65000' 0
-	check_udp "${ADDRESS6[b]}" '64 300 600 4096 20000 65000' 0
+	if [ "$LONG" = 1 ]; then
+		check_tcp "${ADDRESS4[b]}" 7016
+		check_udp "${ADDRESS6[b]}" '64 300 600 4096 20000 65000' 0
+	fi
 	check_held
 	assert_no_drops
 	wait_for 20 nothing_held a

@@ -5,7 +5,7 @@
 # shellcheck disable=SC1091
 . "$LAB_DIR/cases/mmnet-lib.sh"
 
-SIZE=$((8 << 20))
+SIZE=$((4 << 20))
 
 cleanup() {
 	in_vm b 'pkill -f "[/]tmp/pieces.py"; true'

@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 # DESCRIPTION: frames with as many odd fragments as an skb can have; readers that splice
+# SHORT: one direction
 # TIMEOUT: 240
 # shellcheck disable=SC1091
 . "$LAB_DIR/cases/mmnet-lib.sh"
@@ -27,9 +28,11 @@ run() {
 		counters_mark $vm
 	done
 	check a read
-	check b read
 	check a splice
-	check b splice
+	if [ "$LONG" = 1 ]; then
+		check b read
+		check b splice
+	fi
 	make_file a $((4 << 20))
 	assert_ge "$(grown a tx_zerocopy)" 100 "frames sent in place"
 	assert_no_drops

@@ -1,5 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
+# LONG: 261 has the same reader, beside a stream
 # DESCRIPTION: a reader that reads nothing: what it holds is bounded, other flows go on, nothing is lost
 # TIMEOUT: 240
 # shellcheck disable=SC1091

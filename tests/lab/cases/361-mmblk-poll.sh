@@ -63,7 +63,7 @@ idle() {
 
 # The process, all of it, dies with requests in flight: they come to their end.
 poller_dies() {
-	in_vm b "timeout -s KILL 5 $POLLED --thread --filename=/dev/$DISK --rw=randwrite --bs=64k --size=16M --time_based --runtime=600 --iodepth=32; true" > "$CASE_DIR/fio-dies.out"
+	in_vm b "timeout -s KILL 3 $POLLED --thread --filename=/dev/$DISK --rw=randwrite --bs=64k --size=16M --time_based --runtime=600 --iodepth=32; true" > "$CASE_DIR/fio-dies.out"
 	wait_for 30 idle
 }
 
