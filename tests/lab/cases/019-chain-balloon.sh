@@ -71,6 +71,7 @@ chain() {
 
 # What a sends to c meanwhile lies in memory that c sees, or is copied.
 short() {
+	# shellcheck disable=SC2034 # for the streams
 	ADDRESS4=([a]=10.73.0.1 [c]=10.73.0.2) PEER=([a]=c [c]=a)
 	net_up a c 10.73.0 --mtu 1500
 	make_file a 1M

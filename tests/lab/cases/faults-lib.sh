@@ -225,7 +225,7 @@ faults_each() {
 	local list line
 	mapfile -t list
 	for line in "${list[@]}"; do
-		[ $((RECOVERED + ANEW)) -lt "${1:-${#list[@]}}" ] || return 0
+		[ $# = 0 ] || [ $((RECOVERED + ANEW)) -lt "$1" ] || return 0
 		# shellcheck disable=SC2086
 		one_fault $line
 	done

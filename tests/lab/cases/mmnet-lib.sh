@@ -103,7 +103,7 @@ has_grown() {
 
 # What was received in spite of all bounds and without a need for a copy.
 assert_no_copies() {
-	# shellcheck disable=SC2046 # words
+	# shellcheck disable=SC2046,SC2086 # words
 	assert_eq "$(grown_at_once "$1" $(printf 'rx_copied_%s ' $NETWORK_COPIES))" 0 "frames copied in $1 ($NETWORK_COPIES)"
 	assert_eq "$(grown "${PEER[$1]}" tx_bounced)" 0 "frames copied in ${PEER[$1]}"
 }
