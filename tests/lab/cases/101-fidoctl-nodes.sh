@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 # DESCRIPTION: what fidoctl writes, lists and removes: nodes, permissions, JSON, stale links, races; no driver involved
-# SHORT: one round of races of three, for a link alone
+# SHORT: one round of races of three, for a link alone; the default of queues is not asked
 # TIMEOUT: 400
 requires() {
 	need_tool fidoctl
@@ -218,7 +218,7 @@ run() {
 	lists_and_json
 	removal
 	addresses
-	queues
+	[ "$LONG" = 0 ] || queues
 	long_type
 	stale_links
 	races

@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 # DESCRIPTION: UDP datagrams of all sizes arrive as they were sent, IPv4 and IPv6, with and without fragmentation
+# SHORT: IPv6 with fragmentation alone
 # shellcheck disable=SC1091
 . "$LAB_DIR/cases/mmnet-lib.sh"
 
@@ -27,7 +28,7 @@ run() {
 		in_vm a "ip link set mmnet0 mtu $mtu"
 		in_vm b "ip link set mmnet0 mtu $mtu"
 		check a "${ADDRESS4[b]}"
-		check b "${ADDRESS6[a]}"
+		[ "$LONG$mtu" = 065535 ] || check b "${ADDRESS6[a]}"
 	done
 	assert_no_drops
 }
