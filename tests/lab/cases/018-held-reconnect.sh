@@ -27,10 +27,10 @@ has_pinned() {
 # hold PORT: a process in b has frames of a, and reads nothing before /tmp/go is there
 hold() {
 	network_mtu 65535
-	in_vm_bg b "python3 /tmp/datagrams.py recv $1 $((120 * SLOW)) $COUNT $LENGTH hold=/tmp/go > /tmp/datagrams.$1"
+	in_vm_bg b "python3 -S /tmp/datagrams.py recv $1 $((120 * SLOW)) $COUNT $LENGTH hold=/tmp/go > /tmp/datagrams.$1"
 	READERS+=("$BG")
 	wait_for 20 in_vm b "grep -q listening /tmp/datagrams.$1"
-	in_vm a "python3 /tmp/datagrams.py send ${ADDRESS4[b]} $1 $COUNT $LENGTH sndbuf=65536"
+	in_vm a "python3 -S /tmp/datagrams.py send ${ADDRESS4[b]} $1 $COUNT $LENGTH sndbuf=65536"
 	wait_for 20 has_pinned
 }
 

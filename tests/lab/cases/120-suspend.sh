@@ -78,8 +78,8 @@ stream_start() {
 		to_vm $vm /tmp/stream.py < "$LAB_DIR/helpers/stream.py"
 		in_vm $vm 'rm -f /tmp/stop /tmp/stream.rc'
 	done
-	forever a "python3 /tmp/stream.py recv $STREAM_PORT /tmp/stop > /tmp/stream.log 2>&1; echo \$? > /tmp/stream.rc"
-	forever b "python3 /tmp/stream.py send 10.5.0.1 $STREAM_PORT /tmp/stop 10.5.0.2"
+	forever a "python3 -S /tmp/stream.py recv $STREAM_PORT /tmp/stop > /tmp/stream.log 2>&1; echo \$? > /tmp/stream.rc"
+	forever b "python3 -S /tmp/stream.py send 10.5.0.1 $STREAM_PORT /tmp/stop 10.5.0.2"
 }
 
 received() {

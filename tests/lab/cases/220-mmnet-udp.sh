@@ -11,10 +11,10 @@ COUNT=5
 check() {
 	local to=${PEER[$1]} receiver want
 	want=$((COUNT * $(wc -w <<< "$SIZES")))
-	in_vm_bg "$to" "python3 /tmp/datagrams.py recv 7002 $((20 * SLOW)) $COUNT $SIZES > /tmp/datagrams.log"
+	in_vm_bg "$to" "python3 -S /tmp/datagrams.py recv 7002 $((20 * SLOW)) $COUNT $SIZES > /tmp/datagrams.log"
 	receiver=$BG
 	wait_for 20 in_vm "$to" 'grep -q listening /tmp/datagrams.log'
-	in_vm "$1" "python3 /tmp/datagrams.py send $2 7002 $COUNT $SIZES"
+	in_vm "$1" "python3 -S /tmp/datagrams.py send $2 7002 $COUNT $SIZES"
 	wait "$receiver"
 	assert_match "$(in_vm "$to" 'cat /tmp/datagrams.log')" "received $want$" "datagrams"
 }

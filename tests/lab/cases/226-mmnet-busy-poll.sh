@@ -21,7 +21,7 @@ looking() {
 signals_of_b() {
 	local answers
 	counters_mark b
-	answers=$(in_vm a "python3 /tmp/pingpong.py ask ${ADDRESS4[b]} 7040 $COUNT")
+	answers=$(in_vm a "python3 -S /tmp/pingpong.py ask ${ADDRESS4[b]} 7040 $COUNT")
 	assert_eq "$answers" $COUNT "answers" >&2
 	grown b signals
 }
@@ -72,7 +72,7 @@ run() {
 	network_up
 	helper a pingpong.py
 	helper b pingpong.py
-	in_vm_bg b 'python3 /tmp/pingpong.py serve 7040 > /tmp/pingpong.log; true'
+	in_vm_bg b 'python3 -S /tmp/pingpong.py serve 7040 > /tmp/pingpong.log; true'
 	wait_for 20 in_vm b 'grep -q listening /tmp/pingpong.log'
 	looking 0
 	before=$(signals_of_b)

@@ -16,10 +16,10 @@ check() {
 	# AF_PACKET takes nothing shorter than a tagged header there
 	[ "$dev" = mmnet0 ] || sizes=${sizes#14 15 16 }
 	mac=${mac:-$(in_vm "$to" "cat /sys/class/net/$dev/address")}
-	in_vm_bg "$to" "python3 /tmp/frames.py recv $dev $((30 * SLOW)) $sizes > /tmp/frames.log"
+	in_vm_bg "$to" "python3 -S /tmp/frames.py recv $dev $((30 * SLOW)) $sizes > /tmp/frames.log"
 	receiver=$BG
 	wait_for 20 in_vm "$to" 'grep -q listening /tmp/frames.log'
-	in_vm "$from" "python3 /tmp/frames.py send $dev $mac $sizes"
+	in_vm "$from" "python3 -S /tmp/frames.py send $dev $mac $sizes"
 	wait "$receiver" || fail "$from to $to by $dev: $(in_vm "$to" 'cat /tmp/frames.log')"
 }
 

@@ -11,10 +11,10 @@ NR=3000
 # check FROM HOW
 check() {
 	local from=$1 to=${PEER[$1]} how=$2 receiver want
-	in_vm_bg "$to" "python3 /tmp/pieces.py $how 7006 > /tmp/pieces.log"
+	in_vm_bg "$to" "python3 -S /tmp/pieces.py $how 7006 > /tmp/pieces.log"
 	receiver=$BG
 	wait_for 20 listens "$to" 7006
-	want=$(in_vm "$from" "python3 /tmp/pieces.py send ${ADDRESS4[$to]} 7006 /tmp/file $NR")
+	want=$(in_vm "$from" "python3 -S /tmp/pieces.py send ${ADDRESS4[$to]} 7006 /tmp/file $NR")
 	wait "$receiver"
 	assert_eq "$(in_vm "$to" 'tail -n 1 /tmp/pieces.log')" "$want" "sum of the pieces from $from"
 }

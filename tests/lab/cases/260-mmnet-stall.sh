@@ -21,10 +21,10 @@ run() {
 	counters_mark a
 	counters_mark b
 
-	in_vm_bg b "python3 /tmp/datagrams.py recv 7007 $((60 * SLOW)) $COUNT $LENGTH hold=/tmp/go > /tmp/datagrams.log"
+	in_vm_bg b "python3 -S /tmp/datagrams.py recv 7007 $((60 * SLOW)) $COUNT $LENGTH hold=/tmp/go > /tmp/datagrams.log"
 	receiver=$BG
 	wait_for 20 in_vm b 'grep -q listening /tmp/datagrams.log'
-	in_vm a "python3 /tmp/datagrams.py send ${ADDRESS4[b]} 7007 $COUNT $LENGTH sndbuf=65536"
+	in_vm a "python3 -S /tmp/datagrams.py send ${ADDRESS4[b]} 7007 $COUNT $LENGTH sndbuf=65536"
 	diag "held: $(counter b rx_pinned) frames, $(counter b rx_pinned_bytes) bytes; copied $(grown b rx_copied_bytes) bytes"
 	assert_ge "$(grown b rx_copied_budget)" 1 "frames copied for the budget in bytes"
 	assert_le "$(counter b rx_pinned_bytes)" $((16 << 20)) "bytes held"

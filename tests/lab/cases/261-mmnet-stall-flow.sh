@@ -22,10 +22,10 @@ cleanup() {
 # stall COUNT LENGTH: so many datagrams wait in b, until stall_end
 stall() {
 	in_vm b 'rm -f /tmp/go /tmp/datagrams.log'
-	in_vm_bg b "python3 /tmp/datagrams.py recv 7007 $((60 * SLOW)) $1 $2 hold=/tmp/go > /tmp/datagrams.log"
+	in_vm_bg b "python3 -S /tmp/datagrams.py recv 7007 $((60 * SLOW)) $1 $2 hold=/tmp/go > /tmp/datagrams.log"
 	READER=$BG
 	wait_for 20 in_vm b 'grep -q listening /tmp/datagrams.log'
-	in_vm a "python3 /tmp/datagrams.py send ${ADDRESS4[b]} 7007 $1 $2 sndbuf=65536"
+	in_vm a "python3 -S /tmp/datagrams.py send ${ADDRESS4[b]} 7007 $1 $2 sndbuf=65536"
 }
 
 # stall_end COUNT: all of them are as they were sent

@@ -46,10 +46,10 @@ hold() {
 	network_mtu 65535
 	counters_mark b
 	in_vm b 'rm -f /tmp/go /tmp/datagrams.log'
-	in_vm_bg b "python3 /tmp/datagrams.py recv 7007 $((60 * SLOW)) $COUNT $LENGTH hold=/tmp/go > /tmp/datagrams.log"
+	in_vm_bg b "python3 -S /tmp/datagrams.py recv 7007 $((60 * SLOW)) $COUNT $LENGTH hold=/tmp/go > /tmp/datagrams.log"
 	READER=$BG
 	wait_for 20 in_vm b 'grep -q listening /tmp/datagrams.log'
-	in_vm a "python3 /tmp/datagrams.py send ${ADDRESS4[b]} 7007 $COUNT $LENGTH sndbuf=65536"
+	in_vm a "python3 -S /tmp/datagrams.py send ${ADDRESS4[b]} 7007 $COUNT $LENGTH sndbuf=65536"
 	wait_for 20 has_taken_all
 }
 

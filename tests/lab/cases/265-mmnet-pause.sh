@@ -31,7 +31,7 @@ stand_still() {
 	counters_mark a
 	counters_mark b
 	vm_pause b
-	in_vm_bg a "python3 /tmp/datagrams.py send ${ADDRESS4[b]} 9 $COUNT $LENGTH sndbuf=16384 > /tmp/sent.log"
+	in_vm_bg a "python3 -S /tmp/datagrams.py send ${ADDRESS4[b]} 9 $COUNT $LENGTH sndbuf=16384 > /tmp/sent.log"
 	sender=$BG
 	wait_for 30 has_stopped
 	assert_le "$(grown a tx_packets)" $(($1 + 8)) "frames sent to a VM that stands still"

@@ -29,10 +29,10 @@ cleanup() {
 one_datagram() {
 	local receiver
 	in_vm b 'rm -f /tmp/datagrams.log'
-	in_vm_bg b "python3 /tmp/datagrams.py recv 7014 $((20 * SLOW)) 1 $1 > /tmp/datagrams.log"
+	in_vm_bg b "python3 -S /tmp/datagrams.py recv 7014 $((20 * SLOW)) 1 $1 > /tmp/datagrams.log"
 	receiver=$BG
 	wait_for 20 in_vm b 'grep -q listening /tmp/datagrams.log'
-	in_vm a "python3 /tmp/datagrams.py send $2 7014 1 $1"
+	in_vm a "python3 -S /tmp/datagrams.py send $2 7014 1 $1"
 	wait "$receiver"
 	assert_match "$(in_vm b 'cat /tmp/datagrams.log')" 'received 1$' "datagrams"
 }

@@ -48,7 +48,7 @@ make_table() {
 	with open(sys.argv[1], "r+b", buffering=0) as disk:
 	    disk.write(b"\0" * 446 + table.ljust(64, b"\0") + b"\x55\xaa")
 	EOF
-	in_vm b "python3 /tmp/table.py /dev/$DISK $* && blockdev --rereadpt /dev/$DISK"
+	in_vm b "python3 -S /tmp/table.py /dev/$DISK $* && blockdev --rereadpt /dev/$DISK"
 }
 
 sectors_of() {

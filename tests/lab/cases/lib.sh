@@ -16,7 +16,7 @@ in_vms() {
 
 # Loaded, whatever a case before left behind. dom0 has the modules, too.
 load_modules() {
-	in_vms "$*" 'modprobe fido && modprobe mmnet'
+	in_vms "$*" 'modprobe -a fido mmnet'
 }
 
 unload_modules() {
@@ -67,13 +67,16 @@ mmnet_of() {
 	in_vm "$1" "ls /sys/bus/fido/devices/fido-$(domid_of "$2").*/net"
 }
 
+# net_address VM PEER ADDRESS: for the interface of the VM towards the peer
+net_address() {
+	in_vm "$1" "dev=\$(ls /sys/bus/fido/devices/fido-$(domid_of "$2").*/net) &&
+		ip addr replace $3/24 dev \$dev && ip link set \$dev up"
+}
+
 # net_answers A B PREFIX: the network between the two has addresses, PREFIX.1 and PREFIX.2, and answers.
 net_answers() {
-	local a b
-	a=$(mmnet_of "$1" "$2")
-	b=$(mmnet_of "$2" "$1")
-	in_vm "$1" "ip addr replace $3.1/24 dev $a; ip link set $a up"
-	in_vm "$2" "ip addr replace $3.2/24 dev $b; ip link set $b up"
+	net_address "$1" "$2" "$3.1"
+	net_address "$2" "$1" "$3.2"
 	wait_for 20 in_vm "$1" "ping -c 1 -W 1 $3.2"
 }
 

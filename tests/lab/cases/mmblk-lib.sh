@@ -62,8 +62,7 @@ disk_fresh() {
 }
 
 disks_gone() {
-	in_dom0 "fidoctl link remove --stale"
-	in_dom0 "fidoctl blk remove b a:$SERVED --force > /dev/null 2>&1; true"
+	in_dom0 "fidoctl link remove --stale; fidoctl blk remove b a:$SERVED --force > /dev/null 2>&1; true"
 	wait_for 30 no_disk
 }
 
@@ -73,12 +72,17 @@ attribute() {
 
 # ---- counters ----
 
+# role_stat VM ROLE NAME: one command, as it is polled
+role_stat() {
+	in_vm "$1" "role=\$(grep -lx $2 /sys/bus/fido/devices/*/role | head -n 1) && cat \"\${role%/role}/stats/$3\""
+}
+
 client_stat() {
-	in_vm b "cat $(client_service)/stats/$1"
+	role_stat b client "$1"
 }
 
 server_stat() {
-	in_vm a "cat $(server_service)/stats/$1"
+	role_stat a server "$1"
 }
 
 # ---- data ----

@@ -47,7 +47,7 @@ network_up() {
 	local vm
 	in_vms 'a b' 'modprobe -a fido mmnet'
 	# a VM that the emulator lost, and that was replaced, has left its link
-	in_dom0 'fidoctl link remove --stale; fidoctl net show a b > /dev/null 2>&1 || fidoctl net add a b'
+	in_dom0 'fidoctl net show a b > /dev/null 2>&1 || { fidoctl link remove --stale; fidoctl net add a b; }'
 	for vm in a b; do
 		wait_for 30 in_vm "$vm" 'test -e /sys/class/net/mmnet0'
 		network_configure "$vm"
@@ -164,7 +164,7 @@ transfer() {
 # echo_start VM PORT [COMMAND...]: one server there, run by COMMAND
 echo_start() {
 	in_vm "$1" 'rm -f /tmp/stop.echo /tmp/echo.log'
-	in_vm_bg "$1" "${*:3} python3 /tmp/datagrams.py echo $2 /tmp/stop.echo > /tmp/echo.log"
+	in_vm_bg "$1" "${*:3} python3 -S /tmp/datagrams.py echo $2 /tmp/stop.echo > /tmp/echo.log"
 	wait_for 20 in_vm "$1" 'grep -q listening /tmp/echo.log'
 }
 
@@ -176,7 +176,7 @@ echo_stop() {
 # is for datagrams.py, COMMAND runs it.
 datagrams_answered() {
 	local said
-	said=$(in_vm "$2" "${*:6} python3 /tmp/datagrams.py ask $3 $4 5 1400 60000 wait=$((5 * SLOW)) ${5-}") ||
+	said=$(in_vm "$2" "${*:6} python3 -S /tmp/datagrams.py ask $3 $4 5 1400 60000 wait=$((5 * SLOW)) ${5-}") ||
 		fail "datagrams, $1: $said"
 	diag "datagrams, $1: $said"
 }
@@ -186,7 +186,7 @@ datagrams_answered() {
 # frames_listen VM DEVICE SIZES: in the background, as $BG
 frames_listen() {
 	in_vm "$1" 'rm -f /tmp/frames.log'
-	in_vm_bg "$1" "python3 /tmp/frames.py recv $2 $((30 * SLOW)) $3 > /tmp/frames.log"
+	in_vm_bg "$1" "python3 -S /tmp/frames.py recv $2 $((30 * SLOW)) $3 > /tmp/frames.log"
 	wait_for 20 in_vm "$1" 'grep -q listening /tmp/frames.log'
 }
 
@@ -194,7 +194,7 @@ frames_listen() {
 frames_send() {
 	local mac
 	mac=$(in_vm "${PEER[$1]}" 'cat /sys/class/net/mmnet0/address')
-	in_vm "$1" "python3 /tmp/frames.py send mmnet0 $mac $2"
+	in_vm "$1" "python3 -S /tmp/frames.py send mmnet0 $mac $2"
 }
 
 # frames_arrive FROM TO DEVICE SIZES: FROM sends by mmnet0, TO has them from DEVICE
