@@ -172,7 +172,6 @@ on_ext4() {
 	discards
 	zeroes
 	fio_raw --rw=randwrite --bsrange=512-1M --blockalign=512 --size=$((FILE_MIB / 2))M --iodepth=32 --bssplit=512/20:4k/20:7680/10:64k/20:128k/20:1M/10
-	same_sums
 	frozen
 	in_use
 	growth
