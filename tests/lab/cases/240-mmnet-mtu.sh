@@ -21,7 +21,7 @@ run() {
 	expect_failure in_vm a 'ip link set mmnet0 mtu 65536'
 
 	make_file a $((1 << 20))
-	for mtu in 576 9000 65535; do
+	for mtu in 576 65535; do
 		network_mtu $mtu
 		transfer a "${ADDRESS4[b]}" 7004
 	done

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
-# LONG: 345 does the same with two queues, 361 with a polled one
+# LONG: 345 does the same with two queues
 # DESCRIPTION: the server's module goes and comes under load: I/O waits, completes, and all data is right
 # TIMEOUT: 400
 # shellcheck disable=SC1091
