@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
+# LONG: 112 destroys a VM under load, beside a link that goes on, and links it again
 # DESCRIPTION: a VM destroyed under load takes nobody with it, leaves no zombie, and can be linked again
-# SHORT: one end of the link of two
 # TIMEOUT: 300
 requires() {
 	need_module fido mmnet
@@ -23,8 +23,7 @@ kill_one() {
 
 run() {
 	no_links
-	# 017-three-vms destroys one that is both frontend and backend, but not under load
-	[ "$LONG" = 0 ] || kill_one a b 1
+	kill_one a b 1
 	kill_one b a 2
 	load_modules a b
 	net_up a b

@@ -1,5 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
+# LONG: two VMs are started for it
 # DESCRIPTION: a domain whose grant limits are too small gets a refusal that names the line for xl.cfg
 # TIMEOUT: 300
 requires() {

@@ -1,7 +1,9 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 # DESCRIPTION: several peers at once: three VMs, each linked with both others; one is destroyed, the rest goes on
+# SHORT: none is destroyed, as in 112
 # TIMEOUT: 300
+# VMS: c
 requires() {
 	need_module fido mmnet
 	need_tool fidoctl
@@ -9,7 +11,6 @@ requires() {
 
 run() {
 	no_links
-	vm_create c
 	load_modules a b c
 	net_up a b 10.5.0
 	net_up b c 10.5.1
@@ -17,6 +18,7 @@ run() {
 	in_vm a 'ping -c 3 -i 0.2 10.5.0.2'
 	in_vm b 'ping -c 3 -i 0.2 10.5.1.2'
 	in_vm c 'ping -c 3 -i 0.2 10.5.2.2'
+	[ "$LONG" = 1 ] || return 0
 	vm_kill c
 	vm_wait_gone c
 	in_vm a 'ping -c 3 -i 0.2 10.5.0.2'
@@ -24,5 +26,4 @@ run() {
 
 cleanup() {
 	no_links
-	vm_kill c 2> /dev/null || true
 }

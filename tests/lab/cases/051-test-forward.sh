@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # DESCRIPTION: the multi-hop pointer: b hands on to c what a sent, by address if c may read a, else as a copy
 # TIMEOUT: 400
+# VMS: c
 requires() {
 	need_module fido fido_test
 	need_tool fidoctl
@@ -26,7 +27,6 @@ run() {
 	# shellcheck disable=SC1091
 	. "$LAB_DIR/cases/test-lib.sh"
 	no_links
-	vm_create c
 	test_load a b c
 	test_link a b
 	test_link b c
@@ -62,8 +62,5 @@ run() {
 
 cleanup() {
 	no_links
-	for vm in a b; do
-		in_vm $vm '! lsmod | grep -q fido_test || rmmod fido_test'
-	done
-	vm_kill c 2> /dev/null || true
+	in_vms 'a b c' '! lsmod | grep -q fido_test || rmmod fido_test'
 }

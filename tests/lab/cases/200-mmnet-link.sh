@@ -6,10 +6,8 @@
 . "$LAB_DIR/cases/mmnet-lib.sh"
 
 ping_all() {
-	in_vm a "ping -q -c 5 -i 0.2 -W 5 ${ADDRESS4[b]}"
-	in_vm a "ping -q -c 5 -i 0.2 -W 5 -s 60000 ${ADDRESS4[b]}"
-	in_vm b "ping -q -c 5 -i 0.2 -W 5 ${ADDRESS6[a]}"
-	in_vm b "ping -q -c 5 -i 0.2 -W 5 -s 60000 ${ADDRESS6[a]}"
+	in_vm a "ping -q -c 3 -i 0.2 -W 5 ${ADDRESS4[b]} && ping -q -c 3 -i 0.2 -W 5 -s 60000 ${ADDRESS4[b]}"
+	in_vm b "ping -q -c 3 -i 0.2 -W 5 ${ADDRESS6[a]} && ping -q -c 3 -i 0.2 -W 5 -s 60000 ${ADDRESS6[a]}"
 }
 
 # service_anew [OPTION...]: as fidoctl is told

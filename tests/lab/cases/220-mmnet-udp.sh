@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 # DESCRIPTION: UDP datagrams of all sizes arrive as they were sent, IPv4 and IPv6, with and without fragmentation
+# SHORT: IPv6 with fragmentation alone
 # shellcheck disable=SC1091
 . "$LAB_DIR/cases/mmnet-lib.sh"
 
@@ -10,10 +11,10 @@ COUNT=5
 check() {
 	local to=${PEER[$1]} receiver want
 	want=$((COUNT * $(wc -w <<< "$SIZES")))
-	in_vm_bg "$to" "python3 /tmp/datagrams.py recv 7002 $((20 * SLOW)) $COUNT $SIZES > /tmp/datagrams.log"
+	in_vm_bg "$to" "python3 -S /tmp/datagrams.py recv 7002 $((20 * SLOW)) $COUNT $SIZES > /tmp/datagrams.log"
 	receiver=$BG
 	wait_for 20 in_vm "$to" 'grep -q listening /tmp/datagrams.log'
-	in_vm "$1" "python3 /tmp/datagrams.py send $2 7002 $COUNT $SIZES"
+	in_vm "$1" "python3 -S /tmp/datagrams.py send $2 7002 $COUNT $SIZES"
 	wait "$receiver"
 	assert_match "$(in_vm "$to" 'cat /tmp/datagrams.log')" "received $want$" "datagrams"
 }
@@ -27,7 +28,7 @@ run() {
 		in_vm a "ip link set mmnet0 mtu $mtu"
 		in_vm b "ip link set mmnet0 mtu $mtu"
 		check a "${ADDRESS4[b]}"
-		check b "${ADDRESS6[a]}"
+		[ "$LONG$mtu" = 065535 ] || check b "${ADDRESS6[a]}"
 	done
 	assert_no_drops
 }

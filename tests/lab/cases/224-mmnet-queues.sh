@@ -40,7 +40,7 @@ both_ways() {
 
 # serve PORT: flows.py in d, until the VM ends
 serve() {
-	in_vm_bg d "python3 /tmp/flows.py serve $1; true"
+	in_vm_bg d "python3 -S /tmp/flows.py serve $1; true"
 	wait_for 20 listens d "$1"
 }
 
@@ -99,7 +99,7 @@ check_flows() {
 	for vm in c d; do
 		queues_mark $vm rx_packets
 	done
-	in_vm c "python3 /tmp/flows.py both ${ADDRESS4[d]} 7040 $FLOWS $((1 << 20))"
+	in_vm c "python3 -S /tmp/flows.py both ${ADDRESS4[d]} 7040 $FLOWS $((1 << 20))"
 	for vm in c d; do
 		read -r more less <<< "$(queues_grown $vm rx_packets)"
 		diag "$FLOWS flows: $more and $less frames on the queues of $vm"
@@ -234,7 +234,7 @@ busy() {
 }
 
 trips() {
-	in_vm c "timeout $((60 * SLOW)) python3 /tmp/flows.py trips ${ADDRESS4[d]} $1 $TRIPS"
+	in_vm c "timeout $((60 * SLOW)) python3 -S /tmp/flows.py trips ${ADDRESS4[d]} $1 $TRIPS"
 }
 
 # count_signals PORT: of d, for 1000 frames of round trips that c begins: $SIGNALS

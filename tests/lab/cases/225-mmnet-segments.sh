@@ -21,11 +21,11 @@ check_udp() {
 	local receiver want
 	want=$((COUNT * $(wc -w <<< "$UDP_SIZES")))
 	in_vm b 'rm -f /tmp/datagrams.log'
-	in_vm_bg b "python3 /tmp/datagrams.py recv 7040 $((20 * SLOW)) $COUNT $UDP_SIZES > /tmp/datagrams.log"
+	in_vm_bg b "python3 -S /tmp/datagrams.py recv 7040 $((20 * SLOW)) $COUNT $UDP_SIZES > /tmp/datagrams.log"
 	receiver=$BG
 	wait_for 20 in_vm b 'grep -q listening /tmp/datagrams.log'
 	counters_mark b
-	in_vm a "python3 /tmp/datagrams.py send $1 7040 $COUNT $UDP_SIZES segment=1"
+	in_vm a "python3 -S /tmp/datagrams.py send $1 7040 $COUNT $UDP_SIZES segment=1"
 	wait "$receiver"
 	assert_match "$(in_vm b 'cat /tmp/datagrams.log')" "received $want$" "datagrams"
 	assert_le "$(grown b rx_packets)" 30 "frames for all of them"

@@ -5,7 +5,7 @@
 # shellcheck disable=SC1091
 . "$LAB_DIR/cases/mmnet-lib.sh"
 
-COUNT=400
+COUNT=200
 
 busy_poll() {
 	in_vm a "sysctl -qw net.core.busy_read=$1 net.core.busy_poll=$1"
@@ -21,7 +21,7 @@ looking() {
 signals_of_b() {
 	local answers
 	counters_mark b
-	answers=$(in_vm a "python3 /tmp/pingpong.py ask ${ADDRESS4[b]} 7040 $COUNT")
+	answers=$(in_vm a "python3 -S /tmp/pingpong.py ask ${ADDRESS4[b]} 7040 $COUNT")
 	assert_eq "$answers" $COUNT "answers" >&2
 	grown b signals
 }
@@ -43,7 +43,7 @@ cleanup() {
 check_threaded() {
 	threaded 1
 	assert_ge "$(in_vm a 'cat /proc/[0-9]*/comm | grep -c "^napi/mmnet0"')" 1 "threads that poll"
-	make_file a $((4 << 20))
+	make_file a $((2 << 20))
 	transfer a "${ADDRESS4[b]}" 7041
 	in_vm a 'ip link set mmnet0 down && ip link set mmnet0 up'
 	network_configure a
@@ -72,7 +72,7 @@ run() {
 	network_up
 	helper a pingpong.py
 	helper b pingpong.py
-	in_vm_bg b 'python3 /tmp/pingpong.py serve 7040 > /tmp/pingpong.log; true'
+	in_vm_bg b 'python3 -S /tmp/pingpong.py serve 7040 > /tmp/pingpong.log; true'
 	wait_for 20 in_vm b 'grep -q listening /tmp/pingpong.log'
 	looking 0
 	before=$(signals_of_b)

@@ -1,13 +1,15 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 # DESCRIPTION: queueing disciplines: a stream is right under each, also while they are exchanged, and with one for each of two queues
-# SHORT: three disciplines by themselves, one round of exchanges
+# SHORT: one discipline by itself, two that are exchanged once
 # TIMEOUT: 300
 # shellcheck disable=SC1091
 . "$LAB_DIR/cases/mmnet-lib.sh"
 
-SIZE=$((4 << 20))
+SIZE=$((LONG ? 4 << 20 : 2 << 20))
 EXCHANGES=$((LONG ? 3 : 1))
+KINDS=(fq 'pfifo limit 100' 'tbf rate 200mbit burst 32k latency 100ms' fq_codel)
+[ "$LONG" = 1 ] || KINDS=("${KINDS[@]:1:2}")
 
 cleanup() {
 	streams_kill
@@ -44,7 +46,7 @@ check_exchange() {
 	stream_start a 7020
 	stream_start b 7021
 	for ((i = 0; i < EXCHANGES; i++)); do
-		for kind in fq 'pfifo limit 100' 'tbf rate 200mbit burst 32k latency 100ms' fq_codel; do
+		for kind in "${KINDS[@]}"; do
 			for vm in a b; do
 				in_vm $vm "tc qdisc replace dev mmnet0 root $kind"
 				counters_mark $vm
@@ -56,7 +58,16 @@ check_exchange() {
 	done
 	stream_stop a 7020
 	stream_stop b 7021
-	diag "exchanged $((EXCHANGES * 4)) times on each side, with streams"
+	diag "exchanged $((EXCHANGES * ${#KINDS[@]})) times on each side, with streams"
+}
+
+check_loss() {
+	if in_vm a 'modprobe -q sch_netem' && in_vm b 'modprobe -q sch_netem'; then
+		check_kind netem loss 5%
+		assert_ge "$DROPPED" 1 "packets that netem has dropped"
+	else
+		diag "no netem here"
+	fi
 }
 
 # One discipline for each queue: only a device with several has this.
@@ -79,7 +90,7 @@ check_mq() {
 	assert_eq "$kind" mq "kind"
 	assert_ge "$packets" $((2 * SIZE >> 16)) "packets that mq has counted"
 	# all queues under one
-	check_kind fq
+	[ "$LONG" = 0 ] || check_kind fq
 }
 
 run() {
@@ -89,20 +100,15 @@ run() {
 		make_file $vm $SIZE
 		in_vm $vm 'modprobe -a sch_fq sch_tbf'
 	done
-	check_kind fq
 	# by themselves; else a stream sees them when they are exchanged
 	if [ "$LONG" = 1 ]; then
+		check_kind fq
 		check_kind fq_codel
 		check_kind pfifo limit 100
+		check_loss
 	fi
 	# longer frames are segmented by it
 	check_kind tbf rate 50mbit burst 32k latency 200ms
-	if in_vm a 'modprobe -q sch_netem' && in_vm b 'modprobe -q sch_netem'; then
-		check_kind netem loss 5%
-		assert_ge "$DROPPED" 1 "packets that netem has dropped"
-	else
-		diag "no netem here"
-	fi
 	check_exchange
 	assert_no_drops
 	check_mq

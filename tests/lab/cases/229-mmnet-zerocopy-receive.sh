@@ -5,7 +5,7 @@
 # shellcheck disable=SC1091
 . "$LAB_DIR/cases/mmnet-lib.sh"
 
-SIZE=$((8 << 20))
+SIZE=$((4 << 20))
 
 cleanup() {
 	in_vm b 'pkill -f "[/]tmp/pieces.py"; true'
@@ -25,7 +25,7 @@ check() {
 }
 
 reader_start() {
-	in_vm_bg b "python3 /tmp/pieces.py map 7030 > /tmp/map.log"
+	in_vm_bg b "python3 -S /tmp/pieces.py map 7030 > /tmp/map.log"
 	wait_for 20 listens b 7030
 }
 
@@ -37,6 +37,6 @@ run() {
 	check "$BG" direct 7030
 	reader_start
 	local reader=$BG
-	in_vm_bg b 'python3 /tmp/pieces.py proxy 7031 127.0.0.1 7030'
+	in_vm_bg b 'python3 -S /tmp/pieces.py proxy 7031 127.0.0.1 7030'
 	check "$reader" spliced 7031
 }

@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 # DESCRIPTION: odd Ethernet frames, from a header alone to 64 KiB, with VLAN tags too, arrive byte by byte
+# SHORT: neither broadcasts nor the second direction with tags
 # TIMEOUT: 180
 # shellcheck disable=SC1091
 . "$LAB_DIR/cases/mmnet-lib.sh"
@@ -15,10 +16,10 @@ check() {
 	# AF_PACKET takes nothing shorter than a tagged header there
 	[ "$dev" = mmnet0 ] || sizes=${sizes#14 15 16 }
 	mac=${mac:-$(in_vm "$to" "cat /sys/class/net/$dev/address")}
-	in_vm_bg "$to" "python3 /tmp/frames.py recv $dev $((30 * SLOW)) $sizes > /tmp/frames.log"
+	in_vm_bg "$to" "python3 -S /tmp/frames.py recv $dev $((30 * SLOW)) $sizes > /tmp/frames.log"
 	receiver=$BG
 	wait_for 20 in_vm "$to" 'grep -q listening /tmp/frames.log'
-	in_vm "$from" "python3 /tmp/frames.py send $dev $mac $sizes"
+	in_vm "$from" "python3 -S /tmp/frames.py send $dev $mac $sizes"
 	wait "$receiver" || fail "$from to $to by $dev: $(in_vm "$to" 'cat /tmp/frames.log')"
 }
 
@@ -39,9 +40,11 @@ run() {
 	done
 	check a mmnet0
 	check b mmnet0
-	check a mmnet0 ff:ff:ff:ff:ff:ff
 	check a mmnet0.7
-	check b mmnet0.7
+	if [ "$LONG" = 1 ]; then
+		check a mmnet0 ff:ff:ff:ff:ff:ff
+		check b mmnet0.7
+	fi
 	assert_no_drops
 	in_vm a 'ip addr add 10.57.0.1/24 dev mmnet0.7'
 	in_vm b 'ip addr add 10.57.0.2/24 dev mmnet0.7'

@@ -7,8 +7,8 @@
 
 check_mtu() {
 	network_mtu "$1"
+	# answers are as long
 	in_vm a "ping -q -c 3 -i 0.2 -W 5 -M do -s $(($1 - 28)) ${ADDRESS4[b]}"
-	in_vm b "ping -q -c 3 -i 0.2 -W 5 -M do -s $(($1 - 28)) ${ADDRESS4[a]}"
 }
 
 run() {
@@ -20,13 +20,13 @@ run() {
 	expect_failure in_vm a 'ip link set mmnet0 mtu 67'
 	expect_failure in_vm a 'ip link set mmnet0 mtu 65536'
 
-	make_file a $((2 << 20))
-	for mtu in 576 9000 65535; do
+	make_file a $((1 << 20))
+	for mtu in 576 65535; do
 		network_mtu $mtu
 		transfer a "${ADDRESS4[b]}" 7004
 	done
 
-	make_file a $((24 << 20))
+	make_file a $((16 << 20))
 	sink b 7005
 	sink=$BG
 	in_vm_bg a "socat -u -b 131072 /tmp/file TCP:${ADDRESS4[b]}:7005"

@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 # DESCRIPTION: frames with as many odd fragments as an skb can have; readers that splice
+# SHORT: one direction
 # TIMEOUT: 240
 # shellcheck disable=SC1091
 . "$LAB_DIR/cases/mmnet-lib.sh"
@@ -10,10 +11,10 @@ NR=3000
 # check FROM HOW
 check() {
 	local from=$1 to=${PEER[$1]} how=$2 receiver want
-	in_vm_bg "$to" "python3 /tmp/pieces.py $how 7006 > /tmp/pieces.log"
+	in_vm_bg "$to" "python3 -S /tmp/pieces.py $how 7006 > /tmp/pieces.log"
 	receiver=$BG
 	wait_for 20 listens "$to" 7006
-	want=$(in_vm "$from" "python3 /tmp/pieces.py send ${ADDRESS4[$to]} 7006 /tmp/file $NR")
+	want=$(in_vm "$from" "python3 -S /tmp/pieces.py send ${ADDRESS4[$to]} 7006 /tmp/file $NR")
 	wait "$receiver"
 	assert_eq "$(in_vm "$to" 'tail -n 1 /tmp/pieces.log')" "$want" "sum of the pieces from $from"
 }
@@ -27,9 +28,11 @@ run() {
 		counters_mark $vm
 	done
 	check a read
-	check b read
 	check a splice
-	check b splice
+	if [ "$LONG" = 1 ]; then
+		check b read
+		check b splice
+	fi
 	make_file a $((4 << 20))
 	assert_ge "$(grown a tx_zerocopy)" 100 "frames sent in place"
 	assert_no_drops

@@ -1,5 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
+# LONG: 261 has the same reader, beside a stream
 # DESCRIPTION: a reader that reads nothing: what it holds is bounded, other flows go on, nothing is lost
 # TIMEOUT: 240
 # shellcheck disable=SC1091
@@ -20,10 +21,10 @@ run() {
 	counters_mark a
 	counters_mark b
 
-	in_vm_bg b "python3 /tmp/datagrams.py recv 7007 $((60 * SLOW)) $COUNT $LENGTH hold=/tmp/go > /tmp/datagrams.log"
+	in_vm_bg b "python3 -S /tmp/datagrams.py recv 7007 $((60 * SLOW)) $COUNT $LENGTH hold=/tmp/go > /tmp/datagrams.log"
 	receiver=$BG
 	wait_for 20 in_vm b 'grep -q listening /tmp/datagrams.log'
-	in_vm a "python3 /tmp/datagrams.py send ${ADDRESS4[b]} 7007 $COUNT $LENGTH sndbuf=65536"
+	in_vm a "python3 -S /tmp/datagrams.py send ${ADDRESS4[b]} 7007 $COUNT $LENGTH sndbuf=65536"
 	diag "held: $(counter b rx_pinned) frames, $(counter b rx_pinned_bytes) bytes; copied $(grown b rx_copied_bytes) bytes"
 	assert_ge "$(grown b rx_copied_budget)" 1 "frames copied for the budget in bytes"
 	assert_le "$(counter b rx_pinned_bytes)" $((16 << 20)) "bytes held"

@@ -1,12 +1,13 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 # DESCRIPTION: beside a reader that reads nothing a stream goes on as if it were copied; what is held is bounded in frames, too
+# SHORT: half of the stream
 # TIMEOUT: 300
 # shellcheck disable=SC1091
 . "$LAB_DIR/cases/mmnet-lib.sh"
 
 # So much of the stream is looked at each time
-MEASURE=$((16 << 20))
+MEASURE=$((LONG ? 16 << 20 : 8 << 20))
 MAX_PINS=384
 ALL=1000000	# larger than any frame
 
@@ -21,10 +22,10 @@ cleanup() {
 # stall COUNT LENGTH: so many datagrams wait in b, until stall_end
 stall() {
 	in_vm b 'rm -f /tmp/go /tmp/datagrams.log'
-	in_vm_bg b "python3 /tmp/datagrams.py recv 7007 $((60 * SLOW)) $1 $2 hold=/tmp/go > /tmp/datagrams.log"
+	in_vm_bg b "python3 -S /tmp/datagrams.py recv 7007 $((60 * SLOW)) $1 $2 hold=/tmp/go > /tmp/datagrams.log"
 	READER=$BG
 	wait_for 20 in_vm b 'grep -q listening /tmp/datagrams.log'
-	in_vm a "python3 /tmp/datagrams.py send ${ADDRESS4[b]} 7007 $1 $2 sndbuf=65536"
+	in_vm a "python3 -S /tmp/datagrams.py send ${ADDRESS4[b]} 7007 $1 $2 sndbuf=65536"
 }
 
 # stall_end COUNT: all of them are as they were sent
@@ -118,7 +119,7 @@ run() {
 	network_mtu 65535
 	for vm in a b; do
 		helper $vm datagrams.py
-		make_file $vm $((4 << 20))
+		make_file $vm $((2 << 20))
 	done
 	# what waits for a while is not to be dropped for that, nor to be sent again
 	in_vm a 'modprobe -q tcp_diag; tc qdisc replace dev mmnet0 root pfifo'

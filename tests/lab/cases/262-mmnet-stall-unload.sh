@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 # DESCRIPTION: what a reader holds stays as it was sent when mmnet is unloaded on either side, and when the link is removed
-# SHORT: mmnet is unloaded in the sender alone
+# SHORT: the link is removed; in 018 the sender unloads
 # TIMEOUT: 300
 # shellcheck disable=SC1091
 . "$LAB_DIR/cases/mmnet-lib.sh"
@@ -46,10 +46,10 @@ hold() {
 	network_mtu 65535
 	counters_mark b
 	in_vm b 'rm -f /tmp/go /tmp/datagrams.log'
-	in_vm_bg b "python3 /tmp/datagrams.py recv 7007 $((60 * SLOW)) $COUNT $LENGTH hold=/tmp/go > /tmp/datagrams.log"
+	in_vm_bg b "python3 -S /tmp/datagrams.py recv 7007 $((60 * SLOW)) $COUNT $LENGTH hold=/tmp/go > /tmp/datagrams.log"
 	READER=$BG
 	wait_for 20 in_vm b 'grep -q listening /tmp/datagrams.log'
-	in_vm a "python3 /tmp/datagrams.py send ${ADDRESS4[b]} 7007 $COUNT $LENGTH sndbuf=65536"
+	in_vm a "python3 -S /tmp/datagrams.py send ${ADDRESS4[b]} 7007 $COUNT $LENGTH sndbuf=65536"
 	wait_for 20 has_taken_all
 }
 
@@ -102,8 +102,10 @@ run() {
 		make_file $vm $((1 << 20))
 	done
 	# who reads goes; and who owns what is read
-	[ "$LONG" = 0 ] || check_unload b
-	check_unload a
+	if [ "$LONG" = 1 ]; then
+		check_unload b
+		check_unload a
+	fi
 	check_remove
 	assert_no_drops
 }

@@ -1,12 +1,12 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 # DESCRIPTION: ip link set down and up, and unloading on either side, with traffic both ways
-# SHORT: two rounds of each
+# SHORT: one round of unloading
 # TIMEOUT: 300
 # shellcheck disable=SC1091
 . "$LAB_DIR/cases/mmnet-lib.sh"
 
-ROUNDS=${ROUNDS:-$((LONG ? 5 : 2))}
+ROUNDS=${ROUNDS:-$((LONG ? 5 : 1))}
 
 # Traffic that survives what is done to it, in both directions.
 traffic() {
@@ -45,6 +45,7 @@ run() {
 	traffic a
 	traffic b
 	for action in flip reload; do
+		[ "$LONG$action" != 0flip ] || continue
 		for ((round = 0; round < ROUNDS; round++)); do
 			$action a
 			$action b

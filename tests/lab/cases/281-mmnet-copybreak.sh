@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 # DESCRIPTION: rx-copybreak is obeyed to the byte: what is no longer is copied, and nothing else; four times as long for UDP
-# SHORT: three lengths
+# SHORT: two lengths, no streams
 # TIMEOUT: 240
 # shellcheck disable=SC1091
 . "$LAB_DIR/cases/mmnet-lib.sh"
@@ -9,7 +9,7 @@
 ALL=1000000	# larger than any frame
 # Of one piece, and of many
 FRAMES=600
-DATAGRAMS4=3000
+DATAGRAMS4=
 DATAGRAMS6=30000
 if [ "$LONG" = 1 ]; then
 	FRAMES='600 2000 3000 20000'
@@ -29,10 +29,10 @@ cleanup() {
 one_datagram() {
 	local receiver
 	in_vm b 'rm -f /tmp/datagrams.log'
-	in_vm_bg b "python3 /tmp/datagrams.py recv 7014 $((20 * SLOW)) 1 $1 > /tmp/datagrams.log"
+	in_vm_bg b "python3 -S /tmp/datagrams.py recv 7014 $((20 * SLOW)) 1 $1 > /tmp/datagrams.log"
 	receiver=$BG
 	wait_for 20 in_vm b 'grep -q listening /tmp/datagrams.log'
-	in_vm a "python3 /tmp/datagrams.py send $2 7014 1 $1"
+	in_vm a "python3 -S /tmp/datagrams.py send $2 7014 1 $1"
 	wait "$receiver"
 	assert_match "$(in_vm b 'cat /tmp/datagrams.log')" 'received 1$' "datagrams"
 }
@@ -94,8 +94,10 @@ run() {
 	for length in $DATAGRAMS6; do
 		check 4 "datagram of $length, IPv6" one_datagram "$length" "${ADDRESS6[b]}"
 	done
-	make_file a $((2 << 20))
-	check_stream "${ADDRESS4[b]}"
-	check_stream "[${ADDRESS6[b]}]"
+	if [ "$LONG" = 1 ]; then
+		make_file a $((2 << 20))
+		check_stream "${ADDRESS4[b]}"
+		check_stream "[${ADDRESS6[b]}]"
+	fi
 	assert_no_drops
 }

@@ -56,7 +56,7 @@ check_tcp() {
 
 check_frames() {
 	local receiver
-	in_vm_bg b "ip netns exec far python3 /tmp/frames.py recv far0 $((30 * SLOW)) $1 > /tmp/frames.log"
+	in_vm_bg b "ip netns exec far python3 -S /tmp/frames.py recv far0 $((30 * SLOW)) $1 > /tmp/frames.log"
 	receiver=$BG
 	wait_for 20 in_vm b 'grep -q listening /tmp/frames.log'
 	frames_send a "$1"
@@ -64,7 +64,7 @@ check_frames() {
 
 	frames_listen a mmnet0 "$1"
 	receiver=$BG
-	in_far "python3 /tmp/frames.py send far0 $(in_vm a 'cat /sys/class/net/mmnet0/address') $1"
+	in_far "python3 -S /tmp/frames.py send far0 $(in_vm a 'cat /sys/class/net/mmnet0/address') $1"
 	wait "$receiver" || fail "redirected from veth: $(in_vm a 'cat /tmp/frames.log')"
 }
 
@@ -112,7 +112,7 @@ full_by_redirect() {
 	in_far "ip neigh replace ${ADDRESS4[a]} lladdr $(in_vm a 'cat /sys/class/net/mmnet0/address') dev far0 nud permanent"
 	counters_mark b
 	vm_pause a
-	in_far "python3 /tmp/datagrams.py send ${ADDRESS4[a]} 9 1500 1000"
+	in_far "python3 -S /tmp/datagrams.py send ${ADDRESS4[a]} 9 1500 1000"
 	wait_for 20 has_grown b tx_drop_xdp 200
 	diag "redirected to a full ring: $(grown b tx_xdp) frames sent, $(grown b tx_drop_xdp) dropped"
 	go_on
@@ -125,7 +125,7 @@ full_by_tx() {
 	messages=$(printf '1000 %.0s' {1..30})
 	counters_mark b
 	vm_pause b
-	in_vm a "python3 /tmp/datagrams.py send ${ADDRESS4[b]} 9 40 $messages segment=1"
+	in_vm a "python3 -S /tmp/datagrams.py send ${ADDRESS4[b]} 9 40 $messages segment=1"
 	vm_pause a
 	vm_unpause b
 	wait_for 20 has_grown b tx_drop_xdp 500

@@ -22,12 +22,12 @@ streams_begin() {
 	local vm
 	for vm in a b; do
 		in_vm $vm 'rm -f /tmp/stop'
-		in_vm_bg $vm 'python3 /tmp/stream.py recv 7012 /tmp/stop > /tmp/stream.log'
+		in_vm_bg $vm 'python3 -S /tmp/stream.py recv 7012 /tmp/stop > /tmp/stream.log'
 		PROCESSES+=("$BG")
 		wait_for 20 listens $vm 7012
 	done
 	for vm in a b; do
-		in_vm_bg $vm "python3 /tmp/stream.py send ${ADDRESS4[${PEER[$vm]}]} 7012 /tmp/stop ${ADDRESS4[$vm]}"
+		in_vm_bg $vm "python3 -S /tmp/stream.py send ${ADDRESS4[${PEER[$vm]}]} 7012 /tmp/stop ${ADDRESS4[$vm]}"
 		PROCESSES+=("$BG")
 	done
 }

@@ -56,11 +56,11 @@ check_addresses() {
 check_group() {
 	local receiver sizes="100 600 1400 1472 8000"
 	in_vm b 'rm -f /tmp/datagrams.log'
-	in_vm_bg b "python3 /tmp/datagrams.py recv 7026 $((20 * SLOW)) 20 $sizes group=$1 dev=mmnet0 > /tmp/datagrams.log"
+	in_vm_bg b "python3 -S /tmp/datagrams.py recv 7026 $((20 * SLOW)) 20 $sizes group=$1 dev=mmnet0 > /tmp/datagrams.log"
 	receiver=$BG
 	wait_for 20 in_vm b 'grep -q listening /tmp/datagrams.log'
 	assert_match "$(in_vm b 'ip maddr show dev mmnet0')" "inet6? +$1( |$)" "groups"
-	in_vm a "python3 /tmp/datagrams.py send $1 7026 20 $sizes dev=mmnet0"
+	in_vm a "python3 -S /tmp/datagrams.py send $1 7026 20 $sizes dev=mmnet0"
 	wait "$receiver"
 	assert_match "$(in_vm b 'cat /tmp/datagrams.log')" 'received 100$' "datagrams to the group $1"
 	wait_for 10 in_vm b "! ip maddr show dev mmnet0 | grep -q $1"
@@ -87,10 +87,10 @@ flag() {
 frame_is() {
 	local receiver
 	in_vm a 'rm -f /tmp/frames.log'
-	in_vm_bg a "python3 /tmp/frames.py recv mmnet0 $((20 * SLOW)) 60 600 1514 kind=$1 > /tmp/frames.log"
+	in_vm_bg a "python3 -S /tmp/frames.py recv mmnet0 $((20 * SLOW)) 60 600 1514 kind=$1 > /tmp/frames.log"
 	receiver=$BG
 	wait_for 20 in_vm a 'grep -q listening /tmp/frames.log'
-	in_vm b "python3 /tmp/frames.py send mmnet0 $2 60 600 1514"
+	in_vm b "python3 -S /tmp/frames.py send mmnet0 $2 60 600 1514"
 	wait "$receiver" || fail "frames to $2: $(in_vm a 'cat /tmp/frames.log')"
 }
 

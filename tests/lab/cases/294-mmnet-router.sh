@@ -95,10 +95,10 @@ check_tc() {
 
 	in_vm b "tc qdisc add dev mmnet0 clsact
 		tc filter add dev mmnet0 ingress protocol 0x88b5 matchall action mirred egress redirect dev eth1"
-	in_vm_bg dom0 "python3 /tmp/frames.py tap xenbr0 $((20 * SLOW)) $sizes > /tmp/frames.log"
+	in_vm_bg dom0 "python3 -S /tmp/frames.py tap xenbr0 $((20 * SLOW)) $sizes > /tmp/frames.log"
 	receiver=$BG
 	wait_for 20 in_dom0 'grep -q listening /tmp/frames.log'
-	in_vm a "python3 /tmp/frames.py send mmnet0 ff:ff:ff:ff:ff:ff $sizes"
+	in_vm a "python3 -S /tmp/frames.py send mmnet0 ff:ff:ff:ff:ff:ff $sizes"
 	wait "$receiver" || fail "redirected frames: $(in_dom0 'cat /tmp/frames.log')"
 	in_vm b 'tc qdisc del dev mmnet0 clsact; tc qdisc del dev eth1 clsact; sleep 0.3'
 }
@@ -110,7 +110,7 @@ check_proxy() {
 	before=$(left b)
 	sink dom0 7032
 	sink=$BG
-	in_vm_bg b "python3 /tmp/pieces.py proxy 7033 $NETFRONT.1 7032"
+	in_vm_bg b "python3 -S /tmp/pieces.py proxy 7033 $NETFRONT.1 7032"
 	proxy=$BG
 	wait_for 20 listens b 7033
 	in_vm a "socat -u -b 131072 /tmp/file TCP:${ADDRESS4[b]}:7033"

@@ -10,7 +10,7 @@ SIZES="60 64 500 992 993 1000 1024 1200 1500 1514"
 
 # tap VM DEVICE: in the background
 tap() {
-	in_vm_bg "$1" "python3 /tmp/frames.py tap $2 $((20 * SLOW)) $SIZES > /tmp/frames.$2.log"
+	in_vm_bg "$1" "python3 -S /tmp/frames.py tap $2 $((20 * SLOW)) $SIZES > /tmp/frames.$2.log"
 	wait_for 20 in_vm "$1" "grep -q listening /tmp/frames.$2.log"
 }
 
@@ -24,7 +24,7 @@ check_frames() {
 	veth=$BG
 	tap dom0 "$vif"
 	there=$BG
-	in_vm a "python3 /tmp/frames.py send mmnet0 $dest $SIZES"
+	in_vm a "python3 -S /tmp/frames.py send mmnet0 $dest $SIZES"
 	wait "$here" || fail "packet socket: $(in_vm b 'cat /tmp/frames.mmnet0.log')"
 	wait "$veth" || fail "behind veth: $(in_vm b 'cat /tmp/frames.vd1.log')"
 	wait "$there" || fail "behind netfront: $(in_dom0 "cat /tmp/frames.$vif.log")"

@@ -87,7 +87,7 @@ check_macvlan() {
 # By tun0 to a process, and by tun1 into the namespace.
 check_tun() {
 	local relay
-	in_vm_bg b 'exec python3 /tmp/tun.py tun0 tun1 > /tmp/tun.log'
+	in_vm_bg b 'exec python3 -S /tmp/tun.py tun0 tun1 > /tmp/tun.log'
 	relay=$BG
 	wait_for 20 in_vm b 'grep -q ready /tmp/tun.log'
 	in_vm b 'ip addr add 10.64.0.1/24 dev tun0

@@ -85,7 +85,7 @@ run() {
 	for vm in a b; do
 		helper $vm gaps.py
 		in_vm $vm 'rm -f /tmp/stop /tmp/sent /tmp/taken /tmp/done; : > /tmp/sent'
-		in_vm_bg $vm 'python3 /tmp/gaps.py 7030 /tmp/done > /tmp/taken'
+		in_vm_bg $vm 'python3 -S /tmp/gaps.py 7030 /tmp/done > /tmp/taken'
 		takers+=("$BG")
 		wait_for 20 listens $vm 7030
 	done

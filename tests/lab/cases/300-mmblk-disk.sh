@@ -21,7 +21,6 @@ attributes() {
 both_directions() {
 	in_vm b "head -c 20M /dev/urandom > /tmp/data && dd if=/tmp/data of=/dev/$DISK bs=1M oflag=direct conv=notrunc"
 	assert_eq "$(in_vm a "dd if=$SERVED bs=1M count=20 iflag=direct 2> /dev/null | sha256sum")" "$(in_vm b 'sha256sum < /tmp/data')" "what the server has"
-	same_sums
 	assert_ge "$(client_stat lists)" 1 "requests with a list of segments"
 }
 

@@ -1,5 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
+# LONG: 370 does the same with XFS, and 111 has ext4
 # DESCRIPTION: mkfs.ext4, mount, verified fio, remount, verified again, e2fsck without a complaint
 # TIMEOUT: 300
 # shellcheck disable=SC1091

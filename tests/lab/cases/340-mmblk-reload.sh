@@ -1,12 +1,12 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
+# LONG: 345 does the same with two queues
 # DESCRIPTION: the server's module goes and comes under load: I/O waits, completes, and all data is right
-# SHORT: two rounds
 # TIMEOUT: 400
 # shellcheck disable=SC1091
 . "$LAB_DIR/cases/mmblk-lib.sh"
 
-ROUNDS=${ROUNDS:-$((LONG ? 4 : 2))}
+ROUNDS=${ROUNDS:-4}
 LOOPS=$((ROUNDS * 2 + 2))	# of the load, which is to outlast them
 
 load_runs() {

@@ -1,13 +1,14 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 # DESCRIPTION: two queues into a server with one processor: its module goes and comes under load on both, nothing spins, all data is right
-# SHORT: three rounds
+# SHORT: two rounds
 # TIMEOUT: 400
+# VMS: c
 # shellcheck disable=SC1091
 . "$LAB_DIR/cases/mmblk-lib.sh"
 
-ROUNDS=${ROUNDS:-$((LONG ? 6 : 3))}
-LOOPS=$((ROUNDS + 4))	# of the load, which is to outlast them
+ROUNDS=${ROUNDS:-$((LONG ? 6 : 2))}
+LOOPS=$((ROUNDS + 3))	# of the load, which is to outlast them
 
 completions() {
 	in_vm a 'cat /sys/bus/fido/devices/*/stats/completions'
@@ -24,7 +25,8 @@ has_disk() {
 run() {
 	local load round
 	disks_gone
-	VCPUS=2 vm_create c
+	no_links
+	has_processors c
 	in_vm c 'modprobe -a fido mmblk'
 	storage_modules
 	in_dom0 "fidoctl blk add c a:$SERVED --queues 2 --wait $((60 * SLOW))"
@@ -41,13 +43,14 @@ run() {
 	done
 	assert_ge "$round" 2 "rounds before the load ended"
 	wait "$load"
+	assert_ge "$(in_vm c 'cat /sys/bus/fido/devices/*/stats/requeues')" 1 "requests sent again"
 	assert_eq "$(in_vm c 'cat /sys/bus/fido/devices/*/stats/errors')" 0 "errors"
 	in_dom0 "fidoctl blk remove c a:$SERVED"
-	vm_kill c
 }
 
 cleanup() {
 	in_vm a 'modprobe mmblk'
+	in_vm c 'pkill fio; true'
 	in_dom0 "fidoctl blk remove c a:$SERVED --force > /dev/null 2>&1; true"
 	no_links
 }

@@ -33,7 +33,7 @@ remove_mounted() {
 # What is removed is free: the server has closed the device.
 again_at_once() {
 	disk_up
-	in_dom0 "for i in 1 2 3 4 5; do
+	in_dom0 "for i in 1 2 3; do
 			fidoctl blk remove b a:$SERVED && fidoctl blk add b a:$SERVED --wait $((60 * SLOW)) || exit 1
 		done"
 	in_vm a "grep -q server /sys/bus/fido/devices/*/role"

@@ -44,7 +44,7 @@ run() {
 	out=$(vmstat_of_b pswpout)
 	in=$(vmstat_of_b pswpin)
 	size=$(($(available) + EXCESS))
-	in_vm_bg b "python3 /tmp/swap.py $size $PASSES /tmp/swap.state"
+	in_vm_bg b "python3 -S /tmp/swap.py $size $PASSES /tmp/swap.state"
 	load=$BG
 
 	wait_for 120 swapped_out 2000

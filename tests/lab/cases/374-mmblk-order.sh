@@ -35,7 +35,7 @@ order_down() {
 }
 
 replay() {
-	in_vm a "python3 /tmp/replay-log.py $*"
+	in_vm a "python3 -S /tmp/replay-log.py $*"
 }
 
 # Is the log all that the device got?
@@ -49,7 +49,7 @@ raw() {
 	local durable
 	order_up
 	helper_to b durable.py
-	durable=$(in_vm b "python3 /tmp/durable.py /dev/$DISK $BATCHES")
+	durable=$(in_vm b "python3 -S /tmp/durable.py /dev/$DISK $BATCHES")
 	assert_ge "$(served_stat b a "$DISK" fua)" 1 "writes with FUA"
 	assert_ge "$(served_stat b a "$DISK" flushes)" $((BATCHES * 3 / 4)) "flushes"
 	order_down

@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 # DESCRIPTION: errors cross as what they are: medium error, no space in a thin pool, failed writes; what is not hit by them is right, a device that was offline comes back
+# SHORT: neither a thin pool nor zones
 # TIMEOUT: 400
 # shellcheck disable=SC1091
 . "$LAB_DIR/cases/mmblk-disks-lib.sh"
@@ -120,9 +121,9 @@ run() {
 	in_vm b 'modprobe mmblk'
 	medium
 	offline
-	no_space
+	[ "$LONG" = 0 ] || no_space
 	failures
-	zoned
+	[ "$LONG" = 0 ] || zoned
 }
 
 cleanup() {

@@ -1,12 +1,12 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 # DESCRIPTION: partitions on the disk: made, read anew under load, in use, changed, found again when the disk returns, and by the server
-# SHORT: six rescans
+# SHORT: three rescans
 # TIMEOUT: 300
 # shellcheck disable=SC1091
 . "$LAB_DIR/cases/mmblk-disks-lib.sh"
 
-ROUNDS=${ROUNDS:-$((LONG ? 15 : 6))}
+ROUNDS=${ROUNDS:-$((LONG ? 15 : 3))}
 
 requires() {
 	need_module fido mmblk
@@ -35,7 +35,7 @@ made() {
 # A rescan waits for nobody's requests, and nobody's requests get lost by it.
 read_anew() {
 	local load round
-	in_vm_bg b "$FIO --filename=/dev/$DISK --offset=40M --rw=randwrite --bssplit=4k/60:128k/40 --size=16M --loops=$((LONG ? 6 : 4)) --iodepth=16" > "$CASE_DIR/fio.out"
+	in_vm_bg b "$FIO --filename=/dev/$DISK --offset=40M --rw=randwrite --bssplit=4k/60:128k/40 --size=16M --loops=$((LONG ? 6 : 3)) --iodepth=16" > "$CASE_DIR/fio.out"
 	load=$BG
 	for ((round = 0; round < ROUNDS; round++)); do
 		in_vm b "blockdev --rereadpt /dev/$DISK"

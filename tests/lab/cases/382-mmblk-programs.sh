@@ -19,7 +19,7 @@ rings() {
 
 serve() {
 	disk_serve "$1"
-	in_vm b "python3 /tmp/blockdev.py /dev/$DISK"
+	in_vm b "python3 -S /tmp/blockdev.py /dev/$DISK"
 	rings
 	same_sums
 	wait_for 20 nothing_in_flight

@@ -1,5 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
+# LONG: it is about time, not about data
 # DESCRIPTION: writes that the server has to copy do not wait for its timer when its buffers are short
 # TIMEOUT: 300
 # shellcheck disable=SC1091

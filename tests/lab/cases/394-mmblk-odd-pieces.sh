@@ -36,7 +36,7 @@ with open(sys.argv[1], "rb") as f:
     f.seek(4096)
     print("same" if f.read(4096) == bytes(one) + bytes(two) else "different")
 END
-	in_vm b "python3 /tmp/pieces.py /dev/$DISK"
+	in_vm b "python3 -S /tmp/pieces.py /dev/$DISK"
 }
 
 run() {

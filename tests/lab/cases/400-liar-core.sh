@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 # DESCRIPTION: a peer that lies about rings, releases, its service table and its events: one refusal, one line in the log, and other links go on
-# SHORT: one lie of a kind
+# SHORT: one lie of a kind; 430 is at peace again
 # TIMEOUT: 400
 # VMS: c
 # shellcheck disable=SC1091
@@ -141,7 +141,8 @@ run() {
 	storms
 	between_looks
 	diag "$LIES lies, $BROKEN of which b did not let pass"
-	honest_end
+	honest_goes_on
+	[ "$LONG" = 0 ] || honest_again
 }
 
 cleanup() {

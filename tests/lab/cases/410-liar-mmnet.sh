@@ -1,5 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
+# LONG: unit tests break each of these rules; 400 and 420 show that others go on
 # DESCRIPTION: a peer that sends frames which are none: each kind is found, told once, and other links go on
 # SHORT: one lie of a kind
 # TIMEOUT: 400

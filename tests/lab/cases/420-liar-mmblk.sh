@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 # DESCRIPTION: a client that asks for what cannot be is refused, a server that answers what was not asked is given up; other links go on
-# SHORT: one lie of a kind, but all requests
+# SHORT: one lie of a kind, but all requests; 430 is at peace again
 # TIMEOUT: 400
 # VMS: c
 # shellcheck disable=SC1091
@@ -199,7 +199,8 @@ run() {
 	client
 	server
 	diag "$LIES lies, $BROKEN of which b did not let pass"
-	honest_end
+	honest_goes_on
+	[ "$LONG" = 0 ] || honest_again
 }
 
 cleanup() {

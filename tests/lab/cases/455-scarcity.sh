@@ -72,7 +72,7 @@ maptrack() {
 
 channels_take() {
 	in_vm c 'rm -f /tmp/stop.channels /tmp/channels.log'
-	in_vm_bg c 'python3 /tmp/channels.py /tmp/stop.channels > /tmp/channels.log'
+	in_vm_bg c 'python3 -S /tmp/channels.py /tmp/stop.channels > /tmp/channels.log'
 	wait_for 60 in_vm c 'grep -q took /tmp/channels.log'
 	diag "$(in_vm c 'cat /tmp/channels.log')"
 }

@@ -220,11 +220,12 @@ without_fault() {
 	all_removed "after $2"
 }
 
-# faults_each: for each site of standard input, in the form of the file
+# faults_each [NUMBER]: for each site of standard input, in the form of the file; until so many were met
 faults_each() {
 	local list line
 	mapfile -t list
 	for line in "${list[@]}"; do
+		[ $# = 0 ] || [ $((RECOVERED + ANEW)) -lt "$1" ] || return 0
 		# shellcheck disable=SC2086
 		one_fault $line
 	done

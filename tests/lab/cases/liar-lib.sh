@@ -41,9 +41,18 @@ honest_works() {
 
 # What came of it all: a file goes through, between b and c as between a and b with honest modules.
 honest_end() {
-	local ms='for m in fido_liar mmblk; do ! grep -q "^$m " /proc/modules || rmmod $m; done'
+	honest_goes_on
+	honest_again
+}
+
+# In the short form of a case, the next of which tells lies at once
+honest_goes_on() {
 	assert_eq "$(violations | wc -l)" "$BROKEN" "times that b gave up a link, for as many lies that call for it"
 	send_file b c $HONEST.2 7100
+}
+
+honest_again() {
+	local ms='for m in fido_liar mmblk; do ! grep -q "^$m " /proc/modules || rmmod $m; done'
 	in_dom0 "fidoctl link remove a b --wait $((30 * SLOW)) || fidoctl link remove a b --force || true"
 	in_vm a "$ms; modprobe mmnet"
 	net_up a b $VICTIM

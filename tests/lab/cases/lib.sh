@@ -2,16 +2,33 @@
 # SPDX-License-Identifier: GPL-2.0
 # What the project's cases share: modules, links, networks.
 
+# in_vms "VM..." COMMAND: in all of them at the same time
+in_vms() {
+	local vm pids=()
+	for vm in $1; do
+		in_vm "$vm" "$2" &
+		pids+=($!)
+	done
+	for vm in "${pids[@]}"; do
+		wait "$vm"
+	done
+}
+
 # Loaded, whatever a case before left behind. dom0 has the modules, too.
 load_modules() {
-	local vm
-	for vm in "$@"; do
-		in_vm "$vm" 'modprobe fido && modprobe mmnet'
-	done
+	in_vms "$*" 'modprobe -a fido mmnet'
 }
 
 unload_modules() {
 	in_vm "$1" 'for m in fido_test fido_liar mmblk mmnet fido; do ! grep -q "^$m " /proc/modules || rmmod $m; done'
+}
+
+# has_processors VM: two of them, as one has that cases name in their heads, unless it was started again since
+has_processors() {
+	[ "$(in_vm "$1" nproc)" -lt 2 ] || return 0
+	vm_kill "$1"
+	vm_wait_gone "$1"
+	VCPUS=2 vm_create "$1"
 }
 
 # No link at all, not even what a destroyed VM left.
@@ -50,13 +67,16 @@ mmnet_of() {
 	in_vm "$1" "ls /sys/bus/fido/devices/fido-$(domid_of "$2").*/net"
 }
 
+# net_address VM PEER ADDRESS: for the interface of the VM towards the peer
+net_address() {
+	in_vm "$1" "dev=\$(ls /sys/bus/fido/devices/fido-$(domid_of "$2").*/net) &&
+		ip addr replace $3/24 dev \$dev && ip link set \$dev up"
+}
+
 # net_answers A B PREFIX: the network between the two has addresses, PREFIX.1 and PREFIX.2, and answers.
 net_answers() {
-	local a b
-	a=$(mmnet_of "$1" "$2")
-	b=$(mmnet_of "$2" "$1")
-	in_vm "$1" "ip addr replace $3.1/24 dev $a; ip link set $a up"
-	in_vm "$2" "ip addr replace $3.2/24 dev $b; ip link set $b up"
+	net_address "$1" "$2" "$3.1"
+	net_address "$2" "$1" "$3.2"
 	wait_for 20 in_vm "$1" "ping -c 1 -W 1 $3.2"
 }
 
@@ -87,8 +107,7 @@ detached() {
 # load_start FROM TO ADDRESS: a TCP stream to TO, and a flood of pings.
 load_start() {
 	detached "$2" 'socat -u TCP-LISTEN:7000,reuseaddr,fork OPEN:/dev/null'
-	detached "$1" "while true; do dd if=/dev/zero bs=64k 2> /dev/null | socat -u - TCP:$3:7000; done"
-	detached "$1" "ping -q -f $3"
+	detached "$1" "while true; do dd if=/dev/zero bs=64k 2> /dev/null | socat -u - TCP:$3:7000; done & ping -q -f $3; wait"
 	wait_for 20 has_sent "$1" 100
 }
 

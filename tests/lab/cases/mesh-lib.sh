@@ -14,6 +14,8 @@ declare -A SERVER=([a]=c [b]=a [c]=b)
 # The load of a VM, see helpers/mesh.py: its directory there, and how much it writes
 MESH=/tmp/mesh
 MIB=8
+# Seconds that it rests between files, and between rounds on the disk
+REST=0.3
 # Milliseconds in which nothing moves between two VMs that nothing has happened to: more is a hang, less is the emulator
 MAX_GAP=$((30000 * SLOW))
 # What may be missing at the end, in KiB: slabs that grew under load, and are not given back at once
@@ -98,7 +100,7 @@ others() {
 }
 
 load_start() {
-	in_time "$1" "setsid python3 $MESH/mesh.py $MESH $1 $(others "$1" | xargs) > $MESH/log 2>&1 < /dev/null &"
+	in_time "$1" "MESH_REST=$REST setsid python3 $MESH/mesh.py $MESH $1 $(others "$1" | xargs) > $MESH/log 2>&1 < /dev/null &"
 }
 
 life_begins() {

@@ -8,15 +8,12 @@ requires() {
 }
 
 SERVED=/dev/ram0
-RAM_MIB=64
+RAM_MIB=48
 
 # ---- the disk ----
 
 storage_modules() {
-	local vm
-	for vm in a b; do
-		in_vm $vm 'modprobe mmblk'
-	done
+	in_vms 'a b' 'modprobe mmblk'
 	in_vm a "modprobe brd rd_nr=1 rd_size=$((RAM_MIB * 1024))"
 }
 
@@ -65,8 +62,7 @@ disk_fresh() {
 }
 
 disks_gone() {
-	in_dom0 "fidoctl link remove --stale"
-	in_dom0 "fidoctl blk remove b a:$SERVED --force > /dev/null 2>&1; true"
+	in_dom0 "fidoctl link remove --stale; fidoctl blk remove b a:$SERVED --force > /dev/null 2>&1; true"
 	wait_for 30 no_disk
 }
 
@@ -76,12 +72,17 @@ attribute() {
 
 # ---- counters ----
 
+# role_stat VM ROLE NAME: one command, as it is polled
+role_stat() {
+	in_vm "$1" "role=\$(grep -lx $2 /sys/bus/fido/devices/*/role | head -n 1) && cat \"\${role%/role}/stats/$3\""
+}
+
 client_stat() {
-	in_vm b "cat $(client_service)/stats/$1"
+	role_stat b client "$1"
 }
 
 server_stat() {
-	in_vm a "cat $(server_service)/stats/$1"
+	role_stat a server "$1"
 }
 
 # ---- data ----
@@ -95,8 +96,10 @@ fio_raw() {
 
 # Past the page cache on both sides: the server's does not know what the client writes.
 same_sums() {
-	local a b
-	a=$(in_vm a "dd if=$SERVED bs=1M iflag=direct 2> /dev/null | sha256sum")
+	local server b
+	in_vm a "dd if=$SERVED bs=1M iflag=direct 2> /dev/null | sha256sum" > "$CASE_DIR/sum-a" &
+	server=$!
 	b=$(in_vm b "dd if=/dev/$DISK bs=1M iflag=direct 2> /dev/null | sha256sum")
-	assert_eq "$b" "$a" "sum of the disk, seen from the client"
+	wait $server
+	assert_eq "$b" "$(cat "$CASE_DIR/sum-a")" "sum of the disk, seen from the client"
 }

@@ -45,11 +45,9 @@ network_reaches() {
 
 network_up() {
 	local vm
-	for vm in a b; do
-		in_vm "$vm" 'modprobe -a fido mmnet'
-	done
+	in_vms 'a b' 'modprobe -a fido mmnet'
 	# a VM that the emulator lost, and that was replaced, has left its link
-	in_dom0 'fidoctl link remove --stale; fidoctl net show a b > /dev/null 2>&1 || fidoctl net add a b'
+	in_dom0 'fidoctl net show a b > /dev/null 2>&1 || { fidoctl link remove --stale; fidoctl net add a b; }'
 	for vm in a b; do
 		wait_for 30 in_vm "$vm" 'test -e /sys/class/net/mmnet0'
 		network_configure "$vm"
@@ -88,6 +86,16 @@ grown() {
 	echo $(($(counter "$1" "$2") - $(counter_sum "$2" < "$CASE_DIR/counters-$1")))
 }
 
+# grown_at_once VM NAME...: all of them together, by one look at the counters
+grown_at_once() {
+	local vm=$1
+	shift
+	counters "$vm" > "$CASE_DIR/counters-now"
+	cat "$CASE_DIR/counters-$vm" "$CASE_DIR/counters-now" > "$CASE_DIR/counters-both"
+	awk -v names=" $* " -v before="$(wc -l < "$CASE_DIR/counters-$vm")" 'index(names, " " $1 " ") { sum += NR > before ? $2 : -$2 }
+		END { printf "%.0f\n", sum }' "$CASE_DIR/counters-both"
+}
+
 # has_grown VM NAME COUNT
 has_grown() {
 	[ "$(grown "$1" "$2")" -ge "$3" ]
@@ -95,10 +103,8 @@ has_grown() {
 
 # What was received in spite of all bounds and without a need for a copy.
 assert_no_copies() {
-	local why
-	for why in $NETWORK_COPIES; do
-		assert_eq "$(grown "$1" "rx_copied_$why")" 0 "frames copied in $1 ($why)"
-	done
+	# shellcheck disable=SC2046,SC2086 # words
+	assert_eq "$(grown_at_once "$1" $(printf 'rx_copied_%s ' $NETWORK_COPIES))" 0 "frames copied in $1 ($NETWORK_COPIES)"
 	assert_eq "$(grown "${PEER[$1]}" tx_bounced)" 0 "frames copied in ${PEER[$1]}"
 }
 
@@ -140,8 +146,12 @@ send_file() {
 	sink=$BG
 	in_vm "$from" "socat -u -b 131072 /tmp/file TCP:$address:$port"
 	wait "$sink"
-	assert_eq "$(in_vm "$to" "cat /tmp/sum.$port")" "$(in_vm "$from" 'sha256sum < /tmp/file')" \
-		"sum of what $from sent"
+	assert_eq "$(in_vm "$to" "cat /tmp/sum.$port")" "$(sum_of_file "$from")" "sum of what $from sent"
+}
+
+# sum_of_file VM: of /tmp/file, which is read once
+sum_of_file() {
+	in_vm "$1" '[ /tmp/file.sum -nt /tmp/file ] || sha256sum < /tmp/file > /tmp/file.sum; cat /tmp/file.sum'
 }
 
 # transfer FROM ADDRESS PORT: the same, between the two.
@@ -154,7 +164,7 @@ transfer() {
 # echo_start VM PORT [COMMAND...]: one server there, run by COMMAND
 echo_start() {
 	in_vm "$1" 'rm -f /tmp/stop.echo /tmp/echo.log'
-	in_vm_bg "$1" "${*:3} python3 /tmp/datagrams.py echo $2 /tmp/stop.echo > /tmp/echo.log"
+	in_vm_bg "$1" "${*:3} python3 -S /tmp/datagrams.py echo $2 /tmp/stop.echo > /tmp/echo.log"
 	wait_for 20 in_vm "$1" 'grep -q listening /tmp/echo.log'
 }
 
@@ -166,7 +176,7 @@ echo_stop() {
 # is for datagrams.py, COMMAND runs it.
 datagrams_answered() {
 	local said
-	said=$(in_vm "$2" "${*:6} python3 /tmp/datagrams.py ask $3 $4 5 1400 60000 wait=$((5 * SLOW)) ${5-}") ||
+	said=$(in_vm "$2" "${*:6} python3 -S /tmp/datagrams.py ask $3 $4 5 1400 60000 wait=$((5 * SLOW)) ${5-}") ||
 		fail "datagrams, $1: $said"
 	diag "datagrams, $1: $said"
 }
@@ -176,7 +186,7 @@ datagrams_answered() {
 # frames_listen VM DEVICE SIZES: in the background, as $BG
 frames_listen() {
 	in_vm "$1" 'rm -f /tmp/frames.log'
-	in_vm_bg "$1" "python3 /tmp/frames.py recv $2 $((30 * SLOW)) $3 > /tmp/frames.log"
+	in_vm_bg "$1" "python3 -S /tmp/frames.py recv $2 $((30 * SLOW)) $3 > /tmp/frames.log"
 	wait_for 20 in_vm "$1" 'grep -q listening /tmp/frames.log'
 }
 
@@ -184,7 +194,7 @@ frames_listen() {
 frames_send() {
 	local mac
 	mac=$(in_vm "${PEER[$1]}" 'cat /sys/class/net/mmnet0/address')
-	in_vm "$1" "python3 /tmp/frames.py send mmnet0 $mac $2"
+	in_vm "$1" "python3 -S /tmp/frames.py send mmnet0 $mac $2"
 }
 
 # frames_arrive FROM TO DEVICE SIZES: FROM sends by mmnet0, TO has them from DEVICE

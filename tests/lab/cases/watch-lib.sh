@@ -56,7 +56,7 @@ forget_log() {
 # As the supervisor sees them, one word for each service. Nothing is changed.
 states() {
 	in_dom0 "fidoctl watch --config $CONF --dry-run --json 2> /dev/null |
-		python3 -c 'import json, sys; print(\" \".join(x[\"state\"] for x in json.load(sys.stdin)))'"
+		python3 -IS -c 'import json, sys; print(\" \".join(x[\"state\"] for x in json.load(sys.stdin)))'"
 }
 
 states_are() {

@@ -49,7 +49,7 @@ PIECE = 1 << 16
 # Seconds for which a transfer may stand still: a peer that is paused breaks none.
 PATIENCE = 120
 # Seconds between files, rounds and attempts: a VM that boots beside all this needs its share of the processors.
-REST = 0.3
+REST = float(os.environ.get("MESH_REST", "0.3"))
 LOOK = 0.25
 FILE_MIN, FILE_MAX = 10_000, 2_000_000
 DISK_MIB = 2

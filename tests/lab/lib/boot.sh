@@ -41,7 +41,7 @@ patience() {
 }
 
 dom0_options() {
-	echo "console=hvc0 loglevel=8 printk.devkmsg=on mitigations=off audit=0 net.ifnames=0" \
+	echo "console=hvc0 loglevel=8 printk.devkmsg=on mitigations=off audit=0 net.ifnames=0 cryptomgr.notests" \
 		"$(patience) ${DOM0_EXTRA-}"
 }
 
@@ -53,9 +53,9 @@ cpu_options() {
 	# QEMU 7.2 checks SMAP in an iret between ring-3 segments, which is where a PV kernel lives.
 	# For PVH, TCG's nested virtualization gives Xen no length of the instruction rdtscp. KASAN's shadow there wants four levels.
 	case $KERNEL,$GUEST in
-	debug-pvh,*) echo max,-smap,-smep,-rdtscp,-la57 ;;
-	*,pvh) echo max,-smap,-smep,-rdtscp ;;
-	*) echo max,-smap,-smep ;;
+	debug-pvh,*) echo "max,-smap,-smep,-rdtscp,-la57${CPU_WITHOUT-}" ;;
+	*,pvh) echo "max,-smap,-smep,-rdtscp${CPU_WITHOUT-}" ;;
+	*) echo "max,-smap,-smep${CPU_WITHOUT-}" ;;
 	esac
 }
 

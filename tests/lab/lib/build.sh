@@ -86,14 +86,16 @@ is_elf() {
 
 # collect_modules INSIDE VERSION MODTREE: ours, and the lists of all that kernel's modules.
 collect_modules() {
-	local work=$ROOT$1 version=$2 modtree=$3 fresh=$LAB_STATE/fresh
+	local work=$ROOT$1 version=$2 modtree=$3 fresh=$LAB_STATE/fresh updates=usr/lib/modules/$2/updates
 	rm -rf "$work/mods"
-	mkdir -p "$fresh/usr/lib/modules/$version/updates" "$work/mods"
+	mkdir -p "$fresh/$updates" "$work/mods"
 	cp -al "$modtree/usr" "$work/mods/usr"
 	ln -s usr/lib "$work/mods/lib"
-	mkdir -p "$work/mods/usr/lib/modules/$version/updates"
-	find "$work/tree" -name '*.ko' -exec cp -t "$fresh/usr/lib/modules/$version/updates" {} +
-	cp "$fresh/usr/lib/modules/$version/updates"/*.ko "$work/mods/usr/lib/modules/$version/updates/" 2> /dev/null || true
+	mkdir -p "$work/mods/$updates"
+	find "$work/tree" -name '*.ko' -exec cp -t "$work/mods/$updates" {} +
+	# What debuggers read is nine tenths of a module, and each modprobe in an emulated VM would read it, too.
+	in_root find "$1/mods/$updates" -name '*.ko' -exec strip --strip-debug {} +
+	cp -r "$work/mods/$updates" "$fresh/usr/lib/modules/$version/"
 	# depmod writes by renaming, so the shared files of modtree stay as they are.
 	in_root depmod -b "$1/mods" "$version"
 	cp "$work/mods/usr/lib/modules/$version"/modules.* "$fresh/usr/lib/modules/$version/"

@@ -73,9 +73,18 @@ quiet_output() {
 
 # ---- lives of VMs; each tells the runner what to expect ----
 
+# One that is there for other cases makes room for the case's own.
+make_room() {
+	[ -e "$CASE_DIR/spare-$1" ] || return 0
+	rm "$CASE_DIR/spare-$1"
+	vm_kill "$1"
+	vm_wait_gone "$1"
+}
+
 vm_create() {
 	local name
 	for name in "$@"; do
+		make_room "$name"
 		vm_start "$name" || fail "VM $name did not start"
 	done
 }

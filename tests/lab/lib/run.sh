@@ -32,21 +32,27 @@ find_cases() {
 
 # ---- the state of the VMs after a case ----
 
-# Domains that wait for somebody to let go of their pages, apart from those of earlier cases.
+# zombies_in LIST: domains of xl's list that wait for somebody to let go of their pages, apart from those of earlier cases
+zombies_in() {
+	awk '$1 == "(null)" || $3 ~ /d/ { print $2 }' <<< "$1" | grep -vxF -f "$LAB_STATE/zombies" || true
+}
+
 new_zombies() {
 	local list
-	list=$(vm_exec dom0 $((60 * SLOW)) 'xl list' | awk 'NR > 1 && ($1 == "(null)" || $5 ~ /d/) { print $2 }') || return 1
-	[ -z "$list" ] || grep -vxF -f "$LAB_STATE/zombies" <<< "$list" || true
+	list=$(domain_list) || return 1
+	zombies_in "$list"
 }
 
 no_new_zombies() {
-	[ -z "$(new_zombies)" ]
+	local list
+	list=$(new_zombies) && [ -z "$list" ]
 }
 
-# What is wrong with the VMs, a line each; nothing when all are as the case told.
+# What is wrong with the VMs, a line each; nothing when all are as the case told. The list is kept for restore_lab().
 vm_faults() {
 	local list file name domid state now
 	list=$(domain_list) || { echo "dom0 does not answer"; return; }
+	echo "$list" > "$CASE_DIR/domains"
 	for file in "$LAB_STATE"/vms/*; do
 		[ -e "$file" ] || continue
 		name=${file##*/}
@@ -61,7 +67,7 @@ vm_faults() {
 		*) echo "VM $name restarted unasked" ;;
 		esac
 	done
-	if ! wait_until $((15 * SLOW)) no_new_zombies; then
+	if [ -n "$(zombies_in "$list")" ] && ! wait_until $((15 * SLOW)) no_new_zombies; then
 		new_zombies | sed 's/^/domain /; s/$/ stays as a zombie/'
 	fi
 }
@@ -70,22 +76,31 @@ remember_zombies() {
 	new_zombies >> "$LAB_STATE/zombies" || true
 }
 
+# has_answered NAME: since the case ended, see flush_console()
+has_answered() {
+	[ -e "${CASE_DIR-}/answered-$1" ]
+}
+
+answers_now() {
+	has_answered "$1" || vm_answers "$1"
+}
+
 # VMs that can go on: as recorded, running, answering, and without an oops of their own.
 vm_is_sound() {
 	local name=$1 faults=$2
 	[ -e "$LAB_STATE/vms/$name" ] || return 1
 	! grep -qE "^(VM )?${name}[: ]" <<< "$faults" || return 1
 	grep -q running "$LAB_STATE/vms/$name" || return 1
-	vm_answers "$name"
+	answers_now "$name"
 }
 
 is_standard() {
 	[[ " $VMS " == *" $1 "* ]]
 }
 
-# One that the case has named: the next one may want it, too.
+# One that cases name in their heads: a later one may want it, too, and a start takes as long as a case.
 may_be_kept() {
-	[[ " ${CASE_VMS-} " == *" $1 "* ]] && vm_is_sound "$1" "$2"
+	{ [[ " ${CASE_VMS-} " == *" $1 "* ]] || [ -e "${CASE_DIR-}/spare-$1" ]; } && vm_is_sound "$1" "$2"
 }
 
 drop_vm() {
@@ -96,12 +111,12 @@ drop_vm() {
 # Brings the lab back to the standard VMs. A dom0 with an oops, or without an answer, is booted anew.
 restore_lab() {
 	local faults=$1 list name fresh=()
-	if grep -qE '^dom0: .*(BUG|Oops|panic|fault|lockup)|^dom0 does not' <<< "$faults" || ! vm_answers dom0; then
+	if grep -qE '^dom0: .*(BUG|Oops|panic|fault|lockup)|^dom0 does not' <<< "$faults" || ! answers_now dom0; then
 		say "booting the host again"
 		reboot_lab
 		return
 	fi
-	list=$(domain_list | awk '$1 != "(null)" { print $1 }') || true
+	list=$({ cat "${CASE_DIR-}/domains" 2> /dev/null || domain_list; } | awk '$1 != "(null)" { print $1 }') || true
 	for name in $list; do
 		is_standard "$name" || may_be_kept "$name" "$faults" || drop_vm "$name"
 	done
@@ -156,15 +171,16 @@ dump_tasks() {
 	done
 }
 
-# Waits for the VMs that the case names and that are not standard; what only the one before has named goes.
+# Waits for the VMs that the case names and that are not standard. They have two processors, for those cases that want them. What others
+# have named is spare: it goes when the case creates one of that name, see make_room().
 prepare_vms() {
 	local name
 	CASE_VMS=$(case_header "$1" VMS '')
 	for name in $(recorded_vms); do
-		is_standard "$name" || [[ " $CASE_VMS " == *" $name "* ]] || drop_vm "$name"
+		is_standard "$name" || [[ " $CASE_VMS " == *" $name "* ]] || : > "$CASE_DIR/spare-$name"
 	done
 	for name in $CASE_VMS; do
-		[ -e "$LAB_STATE/vms/$name" ] || vm_start "$name" || return "$EXIT_ENVIRONMENT"
+		[ -e "$LAB_STATE/vms/$name" ] || VCPUS=2 vm_start "$name" || return "$EXIT_ENVIRONMENT"
 	done
 }
 
@@ -282,6 +298,10 @@ end_run() {
 
 start_for_run() {
 	RUN_KEEPS=${LAB_KEEP-}
+	# TCG moves a byte in each step of "rep movsb", by which kernels clear and copy pages where a processor says that it is fast. Not
+	# in a lab for measurements: what it compares are copies and none.
+	# shellcheck disable=SC2034 # for lib/boot.sh
+	CPU_WITHOUT=,-erms
 	trap end_run EXIT
 	if is_running; then
 		RUN_KEEPS=1

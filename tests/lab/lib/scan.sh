@@ -160,6 +160,7 @@ END
 flush_console() {
 	local machine=$1 text=$2
 	vm_exec "$machine" $((30 * SLOW)) "$(leak_scan); echo '<6>$text' > /dev/kmsg" 2> /dev/null || return 0
+	: > "$CASE_DIR/answered-$machine"
 	wait_until $((10 * SLOW)) printed "$machine" "$text" || true
 }
 
@@ -171,6 +172,7 @@ printed() {
 
 flush_consoles() {
 	local machine pids=()
+	rm -f "$CASE_DIR"/answered-*
 	for machine in dom0 "$@"; do
 		flush_console "$machine" "lab: end of $CASE_NAME" &
 		pids+=($!)

@@ -162,10 +162,12 @@ says_ready() {
 	console_since "$1" "$2" | grep -qa "LAB-READY $1"
 }
 
-# Ready, or dead, or a crash loop: anything that ends the wait.
+# Ready, or dead, or a crash loop: anything that ends the wait. dom0 is asked now and then: the VM boots by the processors that this takes.
 start_settled() {
 	local list
 	says_ready "$1" "$2" && return 0
+	[ $SECONDS -ge "$look_at" ] || return 1
+	look_at=$((SECONDS + 3))
 	# No answer from a busy dom0 is no news about the VM.
 	list=$(domain_list) || return 1
 	case $(awk -v n="$1" '$1 == n { print $3 }' <<< "$list") in
@@ -175,7 +177,7 @@ start_settled() {
 }
 
 vm_create_once() {
-	local name=$1 from
+	local name=$1 from look_at=0
 	# Made here: without /proc QEMU's 9p server can open files, but make none.
 	: >> "$(console_log "$name")"
 	from=$(console_size "$name")
