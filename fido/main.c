@@ -136,6 +136,7 @@ module_init(fido_init);
 module_exit(fido_exit);
 
 MODULE_DESCRIPTION("Fido: memory shared read-only between the domains of an appliance");
+MODULE_VERSION(FIDO_VERSION);
 MODULE_LICENSE("GPL");
 MODULE_ALIAS("xen:" FIDO_XS_TYPE);
 MODULE_ALIAS("xen-backend:" FIDO_XS_TYPE);

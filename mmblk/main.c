@@ -302,5 +302,6 @@ static void __exit mmblk_exit(void)
 module_exit(mmblk_exit);
 
 MODULE_DESCRIPTION("Block devices of other VMs, read and written by pointer");
+MODULE_VERSION(FIDO_VERSION);
 MODULE_LICENSE("GPL");
 MODULE_ALIAS_FIDO("mmblk");

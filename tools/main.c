@@ -15,7 +15,7 @@
 #include "values.h"
 
 #ifndef FIDOCTL_VERSION
-#define FIDOCTL_VERSION "0.1"
+#define FIDOCTL_VERSION "unknown"
 #endif
 
 #define MAX_WAIT	86400
