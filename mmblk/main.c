@@ -218,11 +218,11 @@ struct workqueue_struct *mmblk_end_wq;
 struct workqueue_struct *mmblk_open_wq;
 
 /*
- * Each of the two can run something when no memory is left for another thread
- * (WQ_MEM_RECLAIM). For mmblk_wq, since the link's work, which has the same
- * right, waits for it. For mmblk_end_wq, since swap and file systems may wait
- * for the requests that it ends: it is a queue of its own, as the one thread
- * that is left to mmblk_wq may be waiting for a peer then.
+ * Both can still run something when there is no memory for another thread
+ * (WQ_MEM_RECLAIM). mmblk_wq needs that because the link's work, which has it
+ * too, waits for mmblk_wq. mmblk_end_wq needs it because swap and file systems
+ * may wait for the requests that it ends. It is a queue of its own, as the one
+ * thread that is left to mmblk_wq may be waiting for a peer then.
  */
 static struct workqueue_struct *mmblk_alloc_wq(const char *name)
 {
@@ -237,7 +237,7 @@ static int mmblk_reboot(struct notifier_block *nb, unsigned long action,
 	return NOTIFY_DONE;
 }
 
-/* Before any device is shut down, and before others who are told */
+/* Before any device is shut down, and before all other notifiers */
 static struct notifier_block mmblk_reboot_nb = {
 	.notifier_call = mmblk_reboot,
 	.priority = INT_MAX,
@@ -254,8 +254,8 @@ static void mmblk_free_wqs(void)
 }
 
 /*
- * The one for opening must be without WQ_MEM_RECLAIM: what the block layer and
- * file systems flush meanwhile is, too.
+ * The one for opening must not have WQ_MEM_RECLAIM: opening flushes work queues
+ * of the block layer and of file systems that do not have it, either.
  */
 static int __init mmblk_alloc_wqs(void)
 {
