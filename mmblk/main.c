@@ -18,34 +18,30 @@
 #include "server.h"
 
 /* The layout is the protocol: it must not change by accident. */
-static void __maybe_unused mmblk_check_layout(void)
-{
-	BUILD_BUG_ON(sizeof(struct mmblk_request) != 24);
-	BUILD_BUG_ON(offsetof(struct mmblk_request, tag) != 2);
-	BUILD_BUG_ON(offsetof(struct mmblk_request, nr_segs) != 4);
-	BUILD_BUG_ON(offsetof(struct mmblk_request, sector) != 8);
-	BUILD_BUG_ON(offsetof(struct mmblk_request, bytes) != 16);
-	BUILD_BUG_ON(offsetof(struct mmblk_request, seg) != 24);
-	BUILD_BUG_ON(MMBLK_REQUEST_SEGS != 30);
-	BUILD_BUG_ON(sizeof(struct mmblk_done) != 16);
-	BUILD_BUG_ON(offsetof(struct mmblk_done, tag) != 2);
-	BUILD_BUG_ON(offsetof(struct mmblk_done, status) != 4);
-	BUILD_BUG_ON(offsetof(struct mmblk_done, nr_segs) != 6);
-	BUILD_BUG_ON(offsetof(struct mmblk_done, bytes) != 8);
-	BUILD_BUG_ON(offsetof(struct mmblk_done, seg) != 16);
-	BUILD_BUG_ON(MMBLK_DONE_SEGS != 30);
-	BUILD_BUG_ON(sizeof(struct mmblk_config) != 56);
-	BUILD_BUG_ON(offsetof(struct mmblk_config, flags) != 2);
-	BUILD_BUG_ON(offsetof(struct mmblk_config, max_bytes) != 4);
-	BUILD_BUG_ON(offsetof(struct mmblk_config, sectors) != 8);
-	BUILD_BUG_ON(offsetof(struct mmblk_config, logical_block_size) != 16);
-	BUILD_BUG_ON(offsetof(struct mmblk_config, write_zeroes_sectors) != 48);
-	BUILD_BUG_ON(MMBLK_MAX_SEGS * sizeof(struct fido_seg) !=
-		     FIDO_PAGE_SIZE);
-	BUILD_BUG_ON(MMBLK_MAX_BYTES / FIDO_PAGE_SIZE > MMBLK_MAX_SEGS);
-	BUILD_BUG_ON(2 * MMBLK_DEPTH > MMBLK_NR_SLOTS);
-	BUILD_BUG_ON(MMBLK_DEPTH > MMBLK_NR_IDS);
-}
+static_assert(sizeof(struct mmblk_request) == 24);
+static_assert(offsetof(struct mmblk_request, tag) == 2);
+static_assert(offsetof(struct mmblk_request, nr_segs) == 4);
+static_assert(offsetof(struct mmblk_request, sector) == 8);
+static_assert(offsetof(struct mmblk_request, bytes) == 16);
+static_assert(offsetof(struct mmblk_request, seg) == 24);
+static_assert(MMBLK_REQUEST_SEGS == 30);
+static_assert(sizeof(struct mmblk_done) == 16);
+static_assert(offsetof(struct mmblk_done, tag) == 2);
+static_assert(offsetof(struct mmblk_done, status) == 4);
+static_assert(offsetof(struct mmblk_done, nr_segs) == 6);
+static_assert(offsetof(struct mmblk_done, bytes) == 8);
+static_assert(offsetof(struct mmblk_done, seg) == 16);
+static_assert(MMBLK_DONE_SEGS == 30);
+static_assert(sizeof(struct mmblk_config) == 56);
+static_assert(offsetof(struct mmblk_config, flags) == 2);
+static_assert(offsetof(struct mmblk_config, max_bytes) == 4);
+static_assert(offsetof(struct mmblk_config, sectors) == 8);
+static_assert(offsetof(struct mmblk_config, logical_block_size) == 16);
+static_assert(offsetof(struct mmblk_config, write_zeroes_sectors) == 48);
+static_assert(MMBLK_MAX_SEGS * sizeof(struct fido_seg) == FIDO_PAGE_SIZE);
+static_assert(MMBLK_MAX_BYTES / FIDO_PAGE_SIZE <= MMBLK_MAX_SEGS);
+static_assert(2 * MMBLK_DEPTH <= MMBLK_NR_SLOTS);
+static_assert(MMBLK_DEPTH <= MMBLK_NR_IDS);
 
 static const struct mmblk_role *mmblk_find_role(struct fido_device *fdev)
 {
@@ -202,7 +198,7 @@ static const struct attribute_group *mmblk_groups[] = {
 };
 
 static struct fido_driver mmblk_driver = {
-	.type = "mmblk",
+	.type = MMBLK_TYPE,
 	.probe = mmblk_probe,
 	.remove = mmblk_remove,
 	.up = mmblk_up,
@@ -304,4 +300,4 @@ module_exit(mmblk_exit);
 MODULE_DESCRIPTION("Block devices of other VMs, read and written by pointer");
 MODULE_VERSION(FIDO_VERSION);
 MODULE_LICENSE("GPL");
-MODULE_ALIAS_FIDO("mmblk");
+MODULE_ALIAS_FIDO(MMBLK_TYPE);
