@@ -5,7 +5,8 @@
 
 TOP := $(patsubst %/,%,$(dir $(realpath $(lastword $(MAKEFILE_LIST)))))
 
-VERSION := 0.1
+# The version stands in dkms.conf alone.
+VERSION := $(shell sed -n 's/^PACKAGE_VERSION="\(.*\)"$$/\1/p' $(TOP)/dkms.conf)
 KVER ?= $(shell uname -r)
 KDIR ?= /lib/modules/$(KVER)/build
 PREFIX ?= /usr/local
@@ -51,11 +52,19 @@ udev_install:
 	install -D -m 644 $(TOP)/tools/60-persistent-mmblk.rules \
 		$(DESTDIR)$(UDEVDIR)/rules.d/60-persistent-mmblk.rules
 
+# dkms skips a version that is installed, also if its sources are others now.
+DKMS_SRC = $(DESTDIR)/usr/src/fido-$(VERSION)
+DKMS_FORGET = if dkms status -m fido -v $(VERSION) | grep -q .; then \
+	dkms remove -m fido -v $(VERSION) --all; fi
+
 dkms-install: udev_install ## modules through dkms, rebuilt for each kernel, and udev's rules
-	mkdir -p $(DESTDIR)/usr/src/fido-$(VERSION)
-	cd $(TOP) && cp -r Kbuild Makefile compat.mk dkms.conf LICENSE include \
-		fido mmnet mmblk $(DESTDIR)/usr/src/fido-$(VERSION)/
-	$(if $(DESTDIR),,dkms install fido/$(VERSION))
+	$(if $(DESTDIR),,$(DKMS_FORGET))
+	rm -rf $(DKMS_SRC)
+	mkdir -p $(DKMS_SRC)
+	cd $(TOP) && tar -cf - --exclude='*.o' --exclude='*.ko' --exclude='*.mod' \
+		--exclude='*.mod.c' --exclude='.*.cmd' Kbuild Makefile compat.mk \
+		dkms.conf LICENSE include fido mmnet mmblk | tar -xf - -C $(DKMS_SRC)
+	$(if $(DESTDIR),,dkms install -m fido -v $(VERSION) -k $(KVER))
 
 demo: ## two VMs on an emulated Xen host talk through fido
 	$(WITH_PROC) $(TOP)/tests/demo.sh

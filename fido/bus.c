@@ -30,8 +30,8 @@ static int fido_bus_uevent(compat_uevent_const struct device *dev,
 }
 
 /*
- * The link's work tries again. Linux would log each try if it were told of an
- * error, but for this one; and probe at times of its own, for -EPROBE_DEFER.
+ * The link's work tries again. -ENODEV is the error that Linux does not log at
+ * each try. With -EPROBE_DEFER it would probe at times of its own.
  */
 static int fido_bus_probe_later(struct fido_service *service)
 {
@@ -40,7 +40,7 @@ static int fido_bus_probe_later(struct fido_service *service)
 			   "there is no memory for it: trying again");
 	service->probe_told = true;
 	WRITE_ONCE(service->probe_at, (jiffies + FIDO_STARVED_DELAY) ?: 1);
-	/* who loads a driver is not the work, which has to know then */
+	/* the link's work knows only of its own probes, not of modprobe's */
 	fido_link_kick(service->link);
 	return -ENODEV;
 }

@@ -10,7 +10,7 @@
  *
  * A peer may hand an address on to another peer of ours, who looks it up in an
  * export of its own, made at another time. What an older export shows
- * otherwise, or not at all, is marked in the newer one, and not handed on by
+ * differently, or not at all, is marked in the newer one, and not handed on by
  * its reader. The other way round there is nothing to mark: what has changed
  * since an export was made is not sent to its reader, see fido_export_has().
  *
@@ -247,7 +247,7 @@ static void export_no_grants(const struct fido_export *export,
 
 /*
  * Of an export that is being revoked only what is left matters: a peer that
- * hangs may look there yet.
+ * hangs may still read there.
  */
 static bool export_agrees(const struct fido_export *export, u64 frame,
 			  unsigned long machine_frame)
@@ -327,7 +327,7 @@ static int export_grant_all(struct fido_export *export)
 	return 0;
 }
 
-/* One after the other: of two exports one is the newer one, which compares. */
+/* One export at a time: of any two, the newer is compared with the older. */
 static int export_grant(struct fido_export *export)
 {
 	int err;

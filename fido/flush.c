@@ -9,9 +9,9 @@
  * Fewer wait for the next frame there, which may never come. First TCP did
  * this, then UDP and those who free sent skbs.
  *
- * Who guarantees what: the kernel, that net_rx_action() frees all that waits on
- * its CPU, and that it runs where a NAPI is scheduled. We have a NAPI for each
- * CPU that polls nothing, and a work item that schedules it there. Callers are
+ * The kernel guarantees that net_rx_action() frees all that waits on its CPU,
+ * and that it runs where a NAPI is scheduled. We have a NAPI for each CPU,
+ * which polls nothing, and a work item that schedules it there. Callers are
  * told nothing about the outcome: they look at references in any case, and ask
  * again as long as they find some. A CPU that goes offline takes with it what
  * it keeps, until it is back; newer kernels (7.2 does) free that, too.
@@ -78,7 +78,7 @@ void fido_flush(unsigned int cpu)
 	if (!cpu_online(cpu) || time_before(jiffies, READ_ONCE(flush->next)))
 		return;
 	WRITE_ONCE(flush->next, jiffies + FLUSH_PERIOD);
-	/* if it goes offline just now, another one does it, in vain */
+	/* if it goes offline just now, the work runs elsewhere, to no effect */
 	schedule_work_on(cpu, &flush->work);
 }
 EXPORT_SYMBOL_GPL(fido_flush);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Heart: who hangs, or is paused, is told apart from who has nothing to say.
+ * Heart: tells peers that hang, or are paused, from those with nothing to say.
  *
  * Each domain counts up, once a second, a word in its root pages. That it does
  * so proves that it runs, that it gets its timer's interrupts, and that its
@@ -31,11 +31,11 @@
 /* Between two beats, and two looks */
 #define HEART_PERIOD		HZ
 
-/* Fewer could be missed by a peer that is only short of processor time. */
+/* With less, a peer that is merely short of processor time looks silent. */
 #define MIN_SECS		3
 #define MAX_SECS		3600
 
-/* A peer that comes and goes: of that many silences in such a time the log tells */
+/* So many silences of one peer are logged, at most, in such a time */
 #define TOLD_SILENCES		5
 #define TOLD_PERIOD		(600 * HZ)
 
@@ -57,7 +57,7 @@ static unsigned int heart_secs(void)
 	return secs ? clamp_t(unsigned int, secs, MIN_SECS, MAX_SECS) : 0;
 }
 
-/* Zero stands for who does not beat. */
+/* Zero stands for a domain that does not beat: the counter skips it. */
 static void heart_count(void)
 {
 	u32 beats = heart_beats + 1;
@@ -65,7 +65,7 @@ static void heart_count(void)
 	WRITE_ONCE(heart_beats, beats ?: 1);
 }
 
-/* Who has been silent is so until he moves, or nobody asks any more. */
+/* A silent peer stays so until its counter moves, or heartbeat_secs is 0. */
 static bool heart_is_silent(const struct fido_heart *heart)
 {
 	unsigned int secs = heart_secs();
@@ -73,7 +73,7 @@ static bool heart_is_silent(const struct fido_heart *heart)
 	return secs && heart->still && (heart->silent || heart->still >= secs);
 }
 
-/* Each silence is told with its end, or not at all. */
+/* The end of a silence is logged only if its beginning was. */
 static void heart_log(struct fido_link *link, bool silent)
 {
 	struct fido_heart *heart = &link->heart;

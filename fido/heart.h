@@ -20,7 +20,7 @@ struct fido_service;
  * @silent: it has been still for too long
  * @told: the log says so
  * @limit: of what the log is told
- * @shown: xenstore says that the peer is silent; the link's work's
+ * @shown: xenstore says that the peer is silent; belongs to the link's work
  */
 struct fido_heart {
 	u32 beat;

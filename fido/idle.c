@@ -54,7 +54,7 @@
 #define WAKE_UPS		8
 #define MAX_AUTO_US		2000
 #define SAMPLES			5
-/* Longer than the way to sleep: a CPU that is not yet there is not woken up */
+/* Longer than it takes to fall asleep: else no wake-up would be measured */
 #define SAMPLE_NS		(500 * NSEC_PER_USEC)
 
 static int idle_poll_us = -1;
@@ -94,7 +94,7 @@ static u64 idle_window(void)
 	return min(us, MAX_IDLE_POLL_US) * NSEC_PER_USEC;
 }
 
-/* A time to come is none that we noted: the clock has gone back. */
+/* A time that lies in the future was not noted by us: the clock went back. */
 static bool idle_is_warm(const struct fido_chan *chan, u64 now)
 {
 	return now - READ_ONCE(chan->idle.latest) < idle_window();
@@ -218,8 +218,8 @@ bool fido_idle_leave(struct fido_chan *chan)
  */
 
 /*
- * The peer need not signal what we look for: whoever waits for its next message
- * is watched for, from the moment on that it does.
+ * The peer need not signal what we look for. A channel is watched from the
+ * moment on that its rx waits for the next message.
  */
 static bool idler_finds(struct fido_idler *idler)
 {
@@ -301,7 +301,7 @@ static void idler_unwatch(struct fido_idler *idler)
 	local_bh_enable();
 }
 
-/* Nobody looks from now on: whoever relied on that wants the next message. */
+/* Nobody looks from now on: rx, if it relied on that, gets the next event. */
 static void idler_let_go(struct fido_chan *chan)
 {
 	chan->idle.leaving = true;

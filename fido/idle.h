@@ -17,15 +17,15 @@ struct fido_idler;
  * @home: the idler that looks at the channel, or NULL; changed under the lock
  *	of the idler
  * @looked: the idler will look, and arm the ring, before its CPU sleeps
- * @nr: messages until the event that rx has asked for, if it does without
- *	one while somebody looks; rx's
- * @armed: what the client had taken when it asked so last; rx's
+ * @nr: the idler watches for rx if that has asked for an event after so many
+ *	messages or fewer: those of fido_rx_arm_idle(), else 1; written by rx
+ * @armed: what the client had taken when rx asked so last; belongs to rx
  * @latest: when the latest message or event was seen, in nanoseconds
- * @leaving: is about to be taken off the list; the idler's
- * @cons: what the client had taken when it was told last; the idler's
- * @watched: the peer does not signal, as we look; the idler's
+ * @leaving: is about to be taken off the list; belongs to the idler
+ * @cons: what the client had taken when it was told last; belongs to the idler
+ * @watched: the peer does not signal, as we look; belongs to the idler
  * @told: the client was called without an event since it acknowledged one
- * @unwanted: looking costs the client more than it gains; rx's
+ * @unwanted: looking costs the client more than it gains; written by rx
  */
 struct fido_idle {
 	struct list_head node;

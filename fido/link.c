@@ -277,8 +277,9 @@ static void link_fail(struct fido_link *link, int err, const char *doing)
 }
 
 /*
- * Not yet again, if a step has failed a moment ago, or if too much is left of
- * earlier times. Of the latter somebody should know, as it can last.
+ * Must the link wait before it starts over? Yes, if a step has failed a moment
+ * ago, or if too much is left of earlier lives. As the latter can last, it is
+ * reported.
  */
 static bool link_must_wait(struct fido_link *link)
 {
@@ -480,8 +481,8 @@ static void frontend_step(struct fido_link *link, enum xenbus_state backend)
 }
 
 /*
- * The frontend has nothing of ours, and we have nothing of its: wait for it,
- * unless the toolstack is about to remove the link.
+ * The frontend has nothing of ours, and we have nothing of the frontend's: wait
+ * for it, unless the toolstack is about to remove the link.
  */
 static void backend_restart(struct fido_link *link)
 {
@@ -544,10 +545,11 @@ static void link_work_again(struct fido_link *link)
 }
 
 /*
- * Nodes that were removed and made anew before xenbus saw that they were away
- * are ours: so we are new, too, and nobody waits for what was. A link that is up
- * learns it from its peer; one that waits, or was given up, from nobody. If
- * xenbus has seen it, it removes us in a moment, and they are our successor's.
+ * The nodes may be removed and made anew before xenbus sees that they were
+ * gone. They are ours then: the link starts over, and nobody waits for its
+ * earlier life. A link that is up learns this from its peer; one that waits, or
+ * was given up, learns it only here. If xenbus did see it, it removes this
+ * device in a moment, and the nodes are our successor's.
  */
 static void link_look_anew(struct fido_link *link)
 {
@@ -573,7 +575,7 @@ static bool link_step_anew(struct fido_link *link)
 	return true;
 }
 
-/* One that waits for its frontend has nothing, and can be found waiting later. */
+/* For a suspend, a link in INIT may stay as it is: it has nothing. */
 static bool link_must_close(const struct fido_link *link, bool suspend)
 {
 	return READ_ONCE(link->broken) ||
@@ -590,7 +592,7 @@ static void link_work_fn(struct work_struct *work)
 {
 	struct fido_link *link = container_of(to_delayed_work(work),
 					      struct fido_link, work);
-	/* memory may be short until this link is up: its disks hold swap, say */
+	/* memory may be short until this link is up, if its disks hold swap */
 	unsigned int noio = memalloc_noio_save();
 	bool suspend = fido_suspend_look(link);
 	enum xenbus_state peer = READ_ONCE(link->peer_state);
@@ -614,10 +616,10 @@ static void link_work_fn(struct work_struct *work)
 		backend_step(link, peer);
 	was_closed = link->state == FIDO_LINK_CLOSED;
 	again |= link_step_down(link, peer);
-	/* to start over has to be thought of: the peer may have done so already */
+	/* look again at once: the peer may have started over already */
 	again |= link->state == FIDO_LINK_CLOSED && !was_closed;
 	if (link->state == FIDO_LINK_UP) {
-		/* first what becomes free, then who waits for that */
+		/* first what becomes free, then services that wait for it */
 		again |= fido_link_step_held(link);
 		again |= fido_services_step(link);
 	}

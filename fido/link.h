@@ -92,10 +92,10 @@ struct fido_link_slot {
  * @close_deadline: jiffies until which the peer may take to close
  * @failures: steps that failed since the link was up
  * @retry_at: jiffies before which a failed step is not tried again; zero: none
- * @starved_by: grants in quarantine when there were too few of them for an
- *	export; zero: there were not
- * @starts: exports that were made; the peer can have them made
- * @waits_for: what is left of earlier times and has to go first, as was told
+ * @starved_by: grants in quarantine when there were too few left for an export;
+ *	zero: there were enough, or nothing would give some back
+ * @starts: how often an export was made, which the peer can bring about
+ * @waits_for: what is left of earlier lives and has to go first, as reported
  * @must_wait: the link does not start over in this run of @work
  * @peer_state: the peer's xenbus state, as the latest watch told, or as was
  *	read while no watch can tell
@@ -104,8 +104,8 @@ struct fido_link_slot {
  *	that no event tells
  * @shown: the state that we have shown, or want to
  * @unshown: @shown could not be written so far
- * @anew_at: jiffies when the link starts over with nodes that were made anew, if
- *	they are still ours; zero: they were not
+ * @anew_at: jiffies when the link starts over because its nodes were made anew,
+ *	if they are still ours then; zero: they were not made anew
  * @heart: what is known of the peer's
  * @index: place in the lists of readers and windows of the root pages
  * @rescan: the service nodes may have changed
@@ -167,7 +167,7 @@ void fido_link_signal(struct fido_link *link);
 void fido_link_break(struct fido_link *link, const char *why);
 const char *fido_link_state_str(enum fido_link_state state);
 
-/* Of the exports that are made for a peer, FIDO_MAX_STARTS are in so much time */
+/* So many exports are made for a peer, at most, in so much time */
 #define FIDO_MAX_STARTS		30
 #define FIDO_STARTS_JIFFIES	(60 * HZ)
 

@@ -10,6 +10,5 @@
 
 #define fido_err(fmt, ...)	pr_err("fido: " fmt, ##__VA_ARGS__)
 #define fido_warn(fmt, ...)	pr_warn("fido: " fmt, ##__VA_ARGS__)
-#define fido_info(fmt, ...)	pr_info("fido: " fmt, ##__VA_ARGS__)
 
 #endif /* FIDO_LOG_H */

@@ -18,61 +18,58 @@
 #include "suspend.h"
 #include "window.h"
 
-static void __init fido_check_layout(void)
-{
-	BUILD_BUG_ON(PAGE_SIZE != FIDO_PAGE_SIZE);
+/* The layout is the protocol: it must not change by accident. */
+static_assert(PAGE_SIZE == FIDO_PAGE_SIZE);
 
-	BUILD_BUG_ON(sizeof(struct fido_seg) != 16);
-	BUILD_BUG_ON(offsetof(struct fido_seg, addr) != 0);
-	BUILD_BUG_ON(offsetof(struct fido_seg, len) != 8);
-	BUILD_BUG_ON(offsetof(struct fido_seg, reserved) != 12);
+static_assert(sizeof(struct fido_seg) == 16);
+static_assert(offsetof(struct fido_seg, addr) == 0);
+static_assert(offsetof(struct fido_seg, len) == 8);
+static_assert(offsetof(struct fido_seg, reserved) == 12);
 
-	BUILD_BUG_ON(sizeof(struct fido_service_entry) != 32);
-	BUILD_BUG_ON(offsetof(struct fido_service_entry, gen) != 0);
-	BUILD_BUG_ON(offsetof(struct fido_service_entry, peer_gen) != 4);
-	BUILD_BUG_ON(offsetof(struct fido_service_entry, drained_gen) != 8);
-	BUILD_BUG_ON(offsetof(struct fido_service_entry, nr_channels) != 12);
-	BUILD_BUG_ON(offsetof(struct fido_service_entry, type) != 16);
-	BUILD_BUG_ON(offsetof(struct fido_service_entry, chan_table) != 24);
+static_assert(sizeof(struct fido_service_entry) == 32);
+static_assert(offsetof(struct fido_service_entry, gen) == 0);
+static_assert(offsetof(struct fido_service_entry, peer_gen) == 4);
+static_assert(offsetof(struct fido_service_entry, drained_gen) == 8);
+static_assert(offsetof(struct fido_service_entry, nr_channels) == 12);
+static_assert(offsetof(struct fido_service_entry, type) == 16);
+static_assert(offsetof(struct fido_service_entry, chan_table) == 24);
 
-	BUILD_BUG_ON(sizeof(struct fido_root) > FIDO_PAGE_SIZE);
-	BUILD_BUG_ON(offsetof(struct fido_root, magic) != 0);
-	BUILD_BUG_ON(offsetof(struct fido_root, version) != 4);
-	BUILD_BUG_ON(offsetof(struct fido_root, domid) != 8);
-	BUILD_BUG_ON(offsetof(struct fido_root, heartbeat) != 12);
-	BUILD_BUG_ON(offsetof(struct fido_root, nr_frames) != 16);
-	BUILD_BUG_ON(offsetof(struct fido_root, readers) != 64);
-	BUILD_BUG_ON(offsetof(struct fido_root, windows) != 128);
-	BUILD_BUG_ON(offsetof(struct fido_root, mid) != 192);
-	BUILD_BUG_ON(offsetof(struct fido_root, service) != 1216);
+static_assert(sizeof(struct fido_root) <= FIDO_PAGE_SIZE);
+static_assert(offsetof(struct fido_root, magic) == 0);
+static_assert(offsetof(struct fido_root, version) == 4);
+static_assert(offsetof(struct fido_root, domid) == 8);
+static_assert(offsetof(struct fido_root, heartbeat) == 12);
+static_assert(offsetof(struct fido_root, nr_frames) == 16);
+static_assert(offsetof(struct fido_root, readers) == 64);
+static_assert(offsetof(struct fido_root, windows) == 128);
+static_assert(offsetof(struct fido_root, mid) == 192);
+static_assert(offsetof(struct fido_root, service) == 1216);
 
-	BUILD_BUG_ON(sizeof(struct fido_slot) != 8);
-	BUILD_BUG_ON(offsetof(struct fido_slot, len) != 0);
-	BUILD_BUG_ON(offsetof(struct fido_slot, flags) != 2);
-	BUILD_BUG_ON(offsetof(struct fido_slot, id) != 4);
-	BUILD_BUG_ON(offsetof(struct fido_slot, data) != 8);
+static_assert(sizeof(struct fido_slot) == 8);
+static_assert(offsetof(struct fido_slot, len) == 0);
+static_assert(offsetof(struct fido_slot, flags) == 2);
+static_assert(offsetof(struct fido_slot, id) == 4);
+static_assert(offsetof(struct fido_slot, data) == 8);
 
-	BUILD_BUG_ON(sizeof(struct fido_chan_ctl) > FIDO_PAGE_SIZE);
-	BUILD_BUG_ON(offsetof(struct fido_chan_ctl, prod) != 0);
-	BUILD_BUG_ON(offsetof(struct fido_chan_ctl, space_event) != 4);
-	BUILD_BUG_ON(offsetof(struct fido_chan_ctl, rel_event) != 8);
-	BUILD_BUG_ON(offsetof(struct fido_chan_ctl, cons) != 64);
-	BUILD_BUG_ON(offsetof(struct fido_chan_ctl, prod_event) != 68);
-	BUILD_BUG_ON(offsetof(struct fido_chan_ctl, rel_prod) != 128);
-	BUILD_BUG_ON(offsetof(struct fido_chan_ctl, magic) != 192);
-	BUILD_BUG_ON(offsetof(struct fido_chan_ctl, slot_size) != 196);
-	BUILD_BUG_ON(offsetof(struct fido_chan_ctl, nr_slots) != 200);
-	BUILD_BUG_ON(offsetof(struct fido_chan_ctl, nr_ids) != 204);
-	BUILD_BUG_ON(offsetof(struct fido_chan_ctl, event_channel) != 208);
-	BUILD_BUG_ON(offsetof(struct fido_chan_ctl, slot_page) != 256);
-	BUILD_BUG_ON(offsetof(struct fido_chan_ctl, rel_page) != 1280);
-}
+static_assert(sizeof(struct fido_chan_ctl) <= FIDO_PAGE_SIZE);
+static_assert(offsetof(struct fido_chan_ctl, prod) == 0);
+static_assert(offsetof(struct fido_chan_ctl, space_event) == 4);
+static_assert(offsetof(struct fido_chan_ctl, rel_event) == 8);
+static_assert(offsetof(struct fido_chan_ctl, cons) == 64);
+static_assert(offsetof(struct fido_chan_ctl, prod_event) == 68);
+static_assert(offsetof(struct fido_chan_ctl, rel_prod) == 128);
+static_assert(offsetof(struct fido_chan_ctl, magic) == 192);
+static_assert(offsetof(struct fido_chan_ctl, slot_size) == 196);
+static_assert(offsetof(struct fido_chan_ctl, nr_slots) == 200);
+static_assert(offsetof(struct fido_chan_ctl, nr_ids) == 204);
+static_assert(offsetof(struct fido_chan_ctl, event_channel) == 208);
+static_assert(offsetof(struct fido_chan_ctl, slot_page) == 256);
+static_assert(offsetof(struct fido_chan_ctl, rel_page) == 1280);
 
 static int __init fido_init(void)
 {
 	int err;
 
-	fido_check_layout();
 	if (!xen_domain())
 		return -ENODEV;
 	fido_debugfs_init();
@@ -136,6 +133,7 @@ module_init(fido_init);
 module_exit(fido_exit);
 
 MODULE_DESCRIPTION("Fido: memory shared read-only between the domains of an appliance");
+MODULE_VERSION(FIDO_VERSION);
 MODULE_LICENSE("GPL");
 MODULE_ALIAS("xen:" FIDO_XS_TYPE);
 MODULE_ALIAS("xen-backend:" FIDO_XS_TYPE);

@@ -76,8 +76,9 @@ static void service_write_echo(struct fido_service *service, u32 gen)
 }
 
 /*
- * What is kept for a peer that reads on is bounded, and can last: somebody
- * there does not empty a socket, say. Then those who wait have to know.
+ * What is kept for a peer that still reads it is bounded, and may be kept for
+ * long: a process there does not empty its socket, say. The administrator is
+ * told then.
  */
 static bool service_may_offer(struct fido_service *service)
 {
@@ -169,8 +170,9 @@ static void service_retire(struct fido_service *service)
 }
 
 /*
- * A peer whose offers do not match so often in a minute does harm. One that
- * only takes back what does match gets as often as that what it asks for.
+ * More than MAX_REFUSED offers a minute that do not match break the link. A
+ * peer that takes back offers that did match is served MAX_RENEWED times a
+ * minute, see service_is_slowed().
  */
 #define MAX_REFUSED	16
 #define MAX_RENEWED	60
@@ -326,8 +328,9 @@ static void service_follow(struct fido_service *service,
 }
 
 /*
- * To connect, and to bring a client up, has its price: RTNL, udev, the log. So
- * who has it done without end waits. That ends by itself, but can be told.
+ * Connecting to a peer, and bringing a client up, has its price: RTNL, udev,
+ * the log. So a peer that has it done again and again has to wait. The wait
+ * ends by itself, but is reported.
  */
 static bool service_is_slowed(struct fido_service *service)
 {
@@ -370,8 +373,8 @@ static bool service_step(struct fido_service *service)
 		if (!service_connect(service, &view))
 			return true;
 		/*
-		 * The echo that was seen can be of the peer's generation
-		 * before: only a look that follows tells.
+		 * The echo that was seen may be that of the peer's previous
+		 * generation: only another look can tell.
 		 */
 		fido_link_kick(service->link);
 		return false;
@@ -514,7 +517,7 @@ static void service_add(struct fido_link *link, unsigned int sid,
 	service->sid = sid;
 	mutex_init(&service->lock);
 	service->attached = link->state == FIDO_LINK_UP;
-	/* first of all: who reads other nodes than these sees no mark later */
+	/* before anything else: nodes that are replaced later lack the mark */
 	service->marked = fido_service_write(service, FIDO_XS_SERVICE_SEEN, "1");
 	link->service[sid] = service;
 	fdev = fido_device_add(service, type);
@@ -560,7 +563,7 @@ static bool service_is_anew(const struct fido_service *service)
 	return false;
 }
 
-/* A type that cannot be ours is none. */
+/* A type that is empty or too long counts as none. */
 static char *service_read_type(struct fido_link *link, const char *sid)
 {
 	char dir[128];

@@ -18,7 +18,7 @@ struct dentry;
 struct fido_chans;
 struct fido_link;
 
-/* Until memory is asked for again where there was none; nobody would tell */
+/* How long to wait for memory, as no event tells when there is some */
 #define FIDO_STARVED_DELAY	HZ
 
 /**
@@ -26,7 +26,7 @@ struct fido_link;
  * @fdev: the device; keeps this structure alive
  * @link: the link; outlives the device's registration
  * @sid: service id
- * @marked: its nodes have our mark; the link's work's
+ * @marked: its nodes have our mark; belongs to the link's work
  * @lock: guards all that follows; held while ->up() and ->down() run
  * @config: what the client offers
  * @enabled: between fido_enable() and fido_disable()
@@ -42,7 +42,7 @@ struct fido_link;
  * @waits: for the peer to let go of earlier offers, and that was reported
  * @nr_starved: tries to start for which there was no memory, since the last
  *	that succeeded; the first was reported
- * @retry_at: jiffies before which it is not tried again; zero: it was not
+ * @retry_at: jiffies before which the start is not tried again; zero: at once
  * @probe_at: the same for the driver's ->probe(), and whether that has to be
  *	called at all; set with the device locked
  * @probe_told: there was no memory in ->probe(), and that was reported; with

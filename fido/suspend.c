@@ -3,18 +3,18 @@
  * Suspend: mappings and grants do not survive it, so links go down before, and
  * come back after.
  *
- * That is done in ->prepare(), before any device is suspended: what is refused
- * later makes Linux wake those up that were, without saying whether as after a
- * restore (do_suspend()). User processes are frozen by then, and so are those
- * threads and work queues of the kernel that ask for it; ours do not. The
- * thread that delivers watches is the one that suspends: a link looks for its
- * peer's state itself meanwhile.
+ * That is done in ->prepare(), before any device is suspended. A refusal later
+ * would have Linux resume the devices that are suspended already, and
+ * do_suspend() does not know then whether to do so as after a restore. User
+ * processes are frozen by then, and so are those threads and work queues of the
+ * kernel that ask for it; ours do not. The thread that delivers watches is the
+ * one that suspends: a link looks for its peer's state itself meanwhile.
  *
  * Afterwards the nodes tell what has happened. Where they are as before, the
  * link starts again. After a restore or a migration they belong to another
  * domain, and the toolstack of that makes new ones: the device goes, as if it
- * had been removed. xenbus looks after neither: it learns from watches, and those
- * that are set anew tell nothing of what was there before.
+ * had been removed. xenbus takes no notice of either: it learns from watches,
+ * and those that are set anew tell nothing of what was there before.
  */
 #include <linux/delay.h>
 #include <linux/device.h>
@@ -280,7 +280,7 @@ static struct platform_device *suspend_device;
 
 /* After a restore */
 
-/* Who changes something there makes xenbus look, which probes what is new. */
+/* A write here makes xenbus look, and probe what is new. */
 static void suspend_show_xenbus(const char *dir, const char *name)
 {
 	char path[64];
@@ -315,9 +315,9 @@ static void suspend_show_backends(const char *dir, const char *name)
 }
 
 /*
- * The watch has been set anew, as all have, and fires before those that tell of
- * nodes that are made from now on. Those that were made before nobody tells of.
- * When the module is loaded, there is nothing to do.
+ * This watch has been set anew, as all have, and fires before those that tell
+ * of nodes that are made from now on. No watch tells of nodes that were made
+ * before. It also fires when the module is loaded: there is nothing to do then.
  */
 static void suspend_resumed(struct xenbus_watch *watch, const char *path,
 			    const char *token)
@@ -341,7 +341,7 @@ static struct xenbus_watch suspend_watch = {
 };
 
 /**
- * fido_suspend_init - be asked, and be told
+ * fido_suspend_init - take part in suspend and resume
  *
  * Context: process, sleeps.
  * Return: 0 or an error.
@@ -373,7 +373,7 @@ err_driver:
 }
 
 /**
- * fido_suspend_exit - not any more
+ * fido_suspend_exit - undo fido_suspend_init()
  *
  * Context: process, sleeps.
  */

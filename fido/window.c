@@ -52,15 +52,16 @@ static bool window_page_idle(const struct page *page)
 }
 
 /*
- * A PV guest cannot map these pages into a process: its hypercall is refused,
- * which nobody looks at, the reference stays for good, and so would the window.
- * Received skbs give no occasion (mmnet's rx.c), but pages that a process
- * splices on to another socket come to TCP_ZEROCOPY_RECEIVE as any others.
- * vm_insert_page() and the like refuse a page that has a type. "Offline" is the
- * one for what drivers keep for themselves, the balloon's among them; else it
- * keeps out those who walk through all memory, as dumps do. The type lies where
- * mappings are counted, of which there are none, and is looked at by nobody who
- * gets the page from us. On PVH such a mapping works.
+ * A PV guest cannot map these pages into a process. The hypercall is refused,
+ * but nobody looks at the result: the reference would never be dropped, and the
+ * window never go. Received skbs give no occasion for that (mmnet's rx.c), but
+ * pages that a process splices on to another socket get to TCP_ZEROCOPY_RECEIVE
+ * as any others. vm_insert_page() and the like refuse a page that has a type.
+ * "Offline" is the type for what drivers keep for themselves, the balloon
+ * driver among them; it also keeps away those who walk through all memory, as
+ * dumps do. The type lies where mappings are counted, of which there are none,
+ * and nobody who gets the page from us looks at it. On PVH such a mapping
+ * works.
  */
 static void window_seal_page(struct page *page)
 {
@@ -75,11 +76,12 @@ static void window_unseal_page(struct page *page)
 }
 
 /*
- * Is it a page of a window onto @owner still? A third domain's window can go
- * before those who have read there look again, as it is unmapped when the last
- * reference is dropped. The struct page may be anybody's then, and its count
- * would tell nothing, perhaps for ever. Whoever got it for a new window onto
- * the same domain is waited for: that costs time only.
+ * Does the page still belong to a window onto @owner? The window of a third
+ * domain is unmapped when the last reference is dropped, which can be before
+ * those who have read there look again. By then the struct page may belong to
+ * anybody, and its count would tell nothing, perhaps for ever. If it belongs to
+ * a new window onto the same domain, its new users are waited for as well: that
+ * only costs time.
  */
 static bool page_shows(struct page *page, domid_t owner)
 {
@@ -456,7 +458,7 @@ static void window_flush_unmap(struct fido_window *window,
 static void window_drop_page(struct fido_window *window, unsigned long i,
 			     struct window_batch *batch)
 {
-	/* nobody holds it: nobody asks for it before it is somebody else's */
+	/* nobody holds it, so nobody asks about it until it has another use */
 	clear_bit(i, window->kept);
 	if (window->handle[i] == INVALID_GRANT_HANDLE) {
 		gnttab_free_pages(1, &window->page[i]);

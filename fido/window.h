@@ -26,7 +26,7 @@ struct page;
  * @handle: grant handles, INVALID_GRANT_HANDLE where there is none
  * @kept: one bit for each page that was not given back yet
  * @no_forward: one bit for each page that the owner's other readers may see
- *	otherwise
+ *	differently
  * @root_page: the owner's root page, mapped on its own
  * @root_handle: its handle
  * @node: entry in the list of all windows; read under RCU

@@ -19,7 +19,8 @@
  * A link is one xenbus device of type "fido" between two domains. The
  * toolstack (fidoctl) writes both directories in one transaction. F is the
  * frontend's domid, B the backend's; the device id of a link is the domid of
- * the backend. Two domains have at most one link, in either direction.
+ * the backend. Two domains have at most one link, in either direction, and a
+ * domain has at most FIDO_MAX_PEERS of them.
  * The roles differ in the handshake only.
  *
  *   /local/domain/F/device/fido/B/            owner F, readable by B
@@ -41,7 +42,8 @@
  *                          some time; absent otherwise; for
  *                          people
  *     service/S/type     = "mmnet", "mmblk", ...                 toolstack
- *     service/S/state    = "down" or "up"                        frontend
+ *     service/S/state    = "down" or "up"; absent while no       frontend
+ *                          driver has the service
  *     service/S/error    = one line, absent if there is none     frontend
  *     service/S/seen     = "1": these nodes, and no others that  frontend
  *                          were here before, are what the
@@ -86,8 +88,14 @@
  *   type   node         side    value
  *   mmnet  mac          both    MAC address of this side's interface (o): the
  *                               driver takes a random one
+ *   mmnet  name         both    name of this side's interface (o): mmnet0,
+ *                               mmnet1, ...
  *   mmnet  mtu          both    initial MTU, 68..65535 (o): 65535
  *   mmnet  queues       both    channels, 1..FIDO_MAX_CHANNELS, equal (o): 1
+ *   mmnet  keep         both    the interface outlives the service, and a later
+ *                               service with the same text takes it over (o):
+ *                               it does not. "no" in a service that is being
+ *                               removed: it goes, too
  *   mmnet  interface    both    report: name of the interface
  *   mmblk  role         both    "server" or "client"
  *   mmblk  device       server  path of the block device or file that is
@@ -96,10 +104,24 @@
  *   mmblk  bounce       server  "1": copy the data of each write, "0": never
  *                               (o): as the device needs it
  *   mmblk  bounce-used  server  report: which of the two it is
+ *   mmblk  depth        server  requests of each channel that the device is
+ *                               given at a time, 1..128 (o): 128
+ *   mmblk  bandwidth    server  MiB of reads and writes in a second, 1..1000000
+ *                               (o): no limit
+ *   mmblk  keep         server  "yes": the client's disk outlives this domain,
+ *                               see MMBLK_C_KEPT (o): it does not
  *   mmblk  serial       client  identity of the disk, at most 36 characters
  *                               (o)
- *   mmblk  queues       both    as for mmnet
+ *   mmblk  queues       both    channels, as for mmnet; the client's is without
+ *                               those that are polled
+ *   mmblk  poll-queues  client  channels in addition, whose completions the
+ *                               client looks for (o): 0. The server's "queues"
+ *                               is the sum of both
+ *   mmblk  timeout      client  seconds after which requests fail while the
+ *                               service is down, 1..86400 (o): never
+ *   mmblk  keep         client  as for mmnet, of the disk
  *   mmblk  disk         client  report: name of the disk
+ *   mmblk  users        client  report: how many have the disk open
  *   mmblk  sectors      client  report: its size in units of 512 bytes
  *
  * Connecting
@@ -115,8 +137,8 @@
  *   writes version, root-ref,
  *   event-channel, features
  *   Initialised
- *                                       checks the version
  *                                       exports its memory to the frontend
+ *                                       checks the version
  *                                       maps the frontend's memory
  *                                       writes version, root-ref, features
  *                                       Connected
@@ -205,10 +227,10 @@
  * Addresses
  *
  * 64 bits that mean the same in every domain: the owner's domain id in bits
- * 63..48, the owner's guest-physical byte address in bits 47..0. This is the
- * paper's pseudo-global address space. A domain forwards the address of a
- * buffer it received; a reader must have a window onto the owner, and the
- * owner must list the forwarding domain as one of its readers.
+ * 63..48, the owner's guest-physical byte address in bits 47..0. A domain can
+ * forward the address of a buffer that it received; the reader must have a
+ * window onto the owner, and the owner must list the forwarding domain as one
+ * of its readers.
  */
 #define FIDO_ADDR_DOMID_SHIFT	48
 #define FIDO_ADDR_PHYS_MASK	((1ULL << FIDO_ADDR_DOMID_SHIFT) - 1)

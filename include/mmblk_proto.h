@@ -95,6 +95,7 @@
 
 #include "fido_proto.h"
 
+#define MMBLK_TYPE		"mmblk"
 #define MMBLK_VERSION		1
 
 #define MMBLK_SLOT_SIZE		512

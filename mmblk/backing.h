@@ -22,7 +22,7 @@ struct mmblk_job;
  * @config: describe it to the client
  * @keep: from now on, nothing that the client knows to be written, or finds
  *	here, may be lost with this VM; sets @through of the backing. Returns
- *	-EOPNOTSUPP if all of it is, or another error.
+ *	-EOPNOTSUPP if all of it would be, or another error.
  * @submit: give it the request that the job's lane has in work. The data is in
  *	the job's buffer; without one, for a WRITE, in the lane's runs. Called
  *	by the lane's thread, may sleep. Returns 0, and mmblk_job_done() follows

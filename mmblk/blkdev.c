@@ -166,9 +166,9 @@ static void mmblk_blkdev_config(const struct mmblk_backing *backing,
 }
 
 /*
- * What is volatile of a disk of blkfront is so in another domain: a flush of
- * this VM's successor reaches it. Of all others it may be this VM's memory:
- * pages of the file below a loop device, tables of a thin pool.
+ * What is volatile of a disk of blkfront is in another domain, where a flush by
+ * this VM's successor reaches it. With any other device it may be in this VM's
+ * memory: pages of the file below a loop device, tables of a thin pool.
  */
 static int mmblk_blkdev_keep(struct mmblk_backing *backing)
 {

@@ -244,10 +244,10 @@ static int mmblk_client_up(struct mmblk_service *service)
 	int err;
 
 	/*
-	 * Of what was in flight before the service went down: the peer has gone
-	 * down as well, or it would not be up again, and reads no old data any
-	 * more. A peer that another one has taken the place of has died, or has
-	 * closed the device.
+	 * This is of what was in flight before the service went down. The peer
+	 * has gone down as well, or it would not be up again, and reads no old
+	 * data any more. A peer whose place another one has taken has died, or
+	 * has closed the device.
 	 */
 	for (i = 0; i < service->nr_queues; i++)
 		mmblk_free_bounces(client->queue[i]);

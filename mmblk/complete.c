@@ -332,7 +332,7 @@ int mmblk_complete_poll(struct mmblk_queue *q, struct io_comp_batch *iob)
 	if (q->live && fido_rx_waiting(q->chan)) {
 		before = q->stats.value[MMBLK_STAT_COMPLETIONS];
 		mmblk_look(q, iob);
-		/* after as many messages as indices have, one would come */
+		/* else an event would come when the indices have wrapped */
 		if (q->polled)
 			fido_rx_disarm(q->chan);
 		nr = q->stats.value[MMBLK_STAT_COMPLETIONS] - before;

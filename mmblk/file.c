@@ -486,8 +486,8 @@ static bool mmblk_file_is_memory(const struct mmblk_file *f)
 }
 
 /*
- * All that a file is may be in this VM's memory until it is flushed: of one
- * that is written past the page cache, where its blocks are.
+ * Until it is flushed, all of a file may be in this VM's memory: its pages, or,
+ * if it is written past the page cache, the knowledge of where its blocks are.
  */
 static int mmblk_file_keep(struct mmblk_backing *backing)
 {
@@ -588,7 +588,7 @@ out:
 	return err;
 }
 
-/* What direct I/O needs: says the file system, else the device it is on. */
+/* What direct I/O needs, from the file system or else its device */
 static bool mmblk_file_find_align(struct mmblk_file *f, u32 *block, u32 *mem)
 {
 	struct block_device *bdev = file_inode(f->file)->i_sb->s_bdev;

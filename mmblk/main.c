@@ -18,34 +18,30 @@
 #include "server.h"
 
 /* The layout is the protocol: it must not change by accident. */
-static void __maybe_unused mmblk_check_layout(void)
-{
-	BUILD_BUG_ON(sizeof(struct mmblk_request) != 24);
-	BUILD_BUG_ON(offsetof(struct mmblk_request, tag) != 2);
-	BUILD_BUG_ON(offsetof(struct mmblk_request, nr_segs) != 4);
-	BUILD_BUG_ON(offsetof(struct mmblk_request, sector) != 8);
-	BUILD_BUG_ON(offsetof(struct mmblk_request, bytes) != 16);
-	BUILD_BUG_ON(offsetof(struct mmblk_request, seg) != 24);
-	BUILD_BUG_ON(MMBLK_REQUEST_SEGS != 30);
-	BUILD_BUG_ON(sizeof(struct mmblk_done) != 16);
-	BUILD_BUG_ON(offsetof(struct mmblk_done, tag) != 2);
-	BUILD_BUG_ON(offsetof(struct mmblk_done, status) != 4);
-	BUILD_BUG_ON(offsetof(struct mmblk_done, nr_segs) != 6);
-	BUILD_BUG_ON(offsetof(struct mmblk_done, bytes) != 8);
-	BUILD_BUG_ON(offsetof(struct mmblk_done, seg) != 16);
-	BUILD_BUG_ON(MMBLK_DONE_SEGS != 30);
-	BUILD_BUG_ON(sizeof(struct mmblk_config) != 56);
-	BUILD_BUG_ON(offsetof(struct mmblk_config, flags) != 2);
-	BUILD_BUG_ON(offsetof(struct mmblk_config, max_bytes) != 4);
-	BUILD_BUG_ON(offsetof(struct mmblk_config, sectors) != 8);
-	BUILD_BUG_ON(offsetof(struct mmblk_config, logical_block_size) != 16);
-	BUILD_BUG_ON(offsetof(struct mmblk_config, write_zeroes_sectors) != 48);
-	BUILD_BUG_ON(MMBLK_MAX_SEGS * sizeof(struct fido_seg) !=
-		     FIDO_PAGE_SIZE);
-	BUILD_BUG_ON(MMBLK_MAX_BYTES / FIDO_PAGE_SIZE > MMBLK_MAX_SEGS);
-	BUILD_BUG_ON(2 * MMBLK_DEPTH > MMBLK_NR_SLOTS);
-	BUILD_BUG_ON(MMBLK_DEPTH > MMBLK_NR_IDS);
-}
+static_assert(sizeof(struct mmblk_request) == 24);
+static_assert(offsetof(struct mmblk_request, tag) == 2);
+static_assert(offsetof(struct mmblk_request, nr_segs) == 4);
+static_assert(offsetof(struct mmblk_request, sector) == 8);
+static_assert(offsetof(struct mmblk_request, bytes) == 16);
+static_assert(offsetof(struct mmblk_request, seg) == 24);
+static_assert(MMBLK_REQUEST_SEGS == 30);
+static_assert(sizeof(struct mmblk_done) == 16);
+static_assert(offsetof(struct mmblk_done, tag) == 2);
+static_assert(offsetof(struct mmblk_done, status) == 4);
+static_assert(offsetof(struct mmblk_done, nr_segs) == 6);
+static_assert(offsetof(struct mmblk_done, bytes) == 8);
+static_assert(offsetof(struct mmblk_done, seg) == 16);
+static_assert(MMBLK_DONE_SEGS == 30);
+static_assert(sizeof(struct mmblk_config) == 56);
+static_assert(offsetof(struct mmblk_config, flags) == 2);
+static_assert(offsetof(struct mmblk_config, max_bytes) == 4);
+static_assert(offsetof(struct mmblk_config, sectors) == 8);
+static_assert(offsetof(struct mmblk_config, logical_block_size) == 16);
+static_assert(offsetof(struct mmblk_config, write_zeroes_sectors) == 48);
+static_assert(MMBLK_MAX_SEGS * sizeof(struct fido_seg) == FIDO_PAGE_SIZE);
+static_assert(MMBLK_MAX_BYTES / FIDO_PAGE_SIZE <= MMBLK_MAX_SEGS);
+static_assert(2 * MMBLK_DEPTH <= MMBLK_NR_SLOTS);
+static_assert(MMBLK_DEPTH <= MMBLK_NR_IDS);
 
 static const struct mmblk_role *mmblk_find_role(struct fido_device *fdev)
 {
@@ -202,7 +198,7 @@ static const struct attribute_group *mmblk_groups[] = {
 };
 
 static struct fido_driver mmblk_driver = {
-	.type = "mmblk",
+	.type = MMBLK_TYPE,
 	.probe = mmblk_probe,
 	.remove = mmblk_remove,
 	.up = mmblk_up,
@@ -218,11 +214,11 @@ struct workqueue_struct *mmblk_end_wq;
 struct workqueue_struct *mmblk_open_wq;
 
 /*
- * Each of the two can run something when no memory is left for another thread
- * (WQ_MEM_RECLAIM). For mmblk_wq, since the link's work, which has the same
- * right, waits for it. For mmblk_end_wq, since swap and file systems may wait
- * for the requests that it ends: it is a queue of its own, as the one thread
- * that is left to mmblk_wq may be waiting for a peer then.
+ * Both can still run something when there is no memory for another thread
+ * (WQ_MEM_RECLAIM). mmblk_wq needs that because the link's work, which has it
+ * too, waits for mmblk_wq. mmblk_end_wq needs it because swap and file systems
+ * may wait for the requests that it ends. It is a queue of its own, as the one
+ * thread that is left to mmblk_wq may be waiting for a peer then.
  */
 static struct workqueue_struct *mmblk_alloc_wq(const char *name)
 {
@@ -237,7 +233,7 @@ static int mmblk_reboot(struct notifier_block *nb, unsigned long action,
 	return NOTIFY_DONE;
 }
 
-/* Before any device is shut down, and before others who are told */
+/* Before any device is shut down, and before all other notifiers */
 static struct notifier_block mmblk_reboot_nb = {
 	.notifier_call = mmblk_reboot,
 	.priority = INT_MAX,
@@ -254,8 +250,8 @@ static void mmblk_free_wqs(void)
 }
 
 /*
- * The one for opening must be without WQ_MEM_RECLAIM: what the block layer and
- * file systems flush meanwhile is, too.
+ * The one for opening must not have WQ_MEM_RECLAIM: opening flushes work queues
+ * of the block layer and of file systems that do not have it, either.
  */
 static int __init mmblk_alloc_wqs(void)
 {
@@ -302,5 +298,6 @@ static void __exit mmblk_exit(void)
 module_exit(mmblk_exit);
 
 MODULE_DESCRIPTION("Block devices of other VMs, read and written by pointer");
+MODULE_VERSION(FIDO_VERSION);
 MODULE_LICENSE("GPL");
-MODULE_ALIAS_FIDO("mmblk");
+MODULE_ALIAS_FIDO(MMBLK_TYPE);

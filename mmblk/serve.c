@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Server: a lane, which is a thread that takes the requests of one channel and
- * submits them, and whoever the device completes them in, who sends the
- * results. What the thread itself completes (ramdisks do so in submission, and
- * so do refusals) is sent in one go at the end of a batch, or when it is much;
- * what an interrupt completes is sent at once, without waking the thread.
+ * Server: lanes. A lane is a thread, which takes the requests of one channel
+ * and submits them, and the contexts in which the device completes them, which
+ * send the results. What the thread itself completes (ramdisks do so in
+ * submission, and so do refusals) is sent in one go at the end of a batch, or
+ * when it is much; what an interrupt completes is sent at once, without waking
+ * the thread.
  */
 #include <linux/blkdev.h>
 #include <linux/kthread.h>
@@ -509,9 +510,9 @@ static void mmblk_look_around(struct mmblk_lane *lane)
 }
 
 /*
- * Sleep until the next event, which the client's signal, an interrupt that
- * could not send, the timer, the end of what a limit makes us wait, or
- * kthread_stop() is.
+ * Sleep until there is a reason to wake up: the client's signal, an interrupt
+ * that could not send, the timer, the end of the wait that a limit imposes, or
+ * kthread_stop().
  */
 static void mmblk_sleep(struct mmblk_lane *lane)
 {
@@ -648,9 +649,9 @@ static void mmblk_drop_jobs(struct mmblk_lane *lane)
 }
 
 /*
- * A device in trouble may take long: tell, and do not look like a hang. What
- * ends the wait is the device, which completes or fails all that it has; if it
- * is the disk of yet another VM, that VM's return or the removal of that disk.
+ * A device in trouble may take long: say so, rather than look like a hang. The
+ * wait ends when the device has completed or failed all that it has; if it is
+ * the disk of yet another VM, when that VM returns or that disk is removed.
  * Neither needs this service's work, which alone waits here.
  */
 static void mmblk_wait_device(struct mmblk_lane *lane)

@@ -12,7 +12,7 @@
 static unsigned int read_buffer = 16;
 module_param(read_buffer, uint, 0644);
 MODULE_PARM_DESC(read_buffer,
-		 "Server: MiB of read data that a queue keeps for its client at a time (default 16)");
+		 "Server: MiB of read data that a queue keeps for its client at a time; a change is for disks that are added later (default 16)");
 
 static void mmblk_lane_init(struct mmblk_lane *lane,
 			    struct mmblk_server *server, unsigned int index)

@@ -11,9 +11,10 @@
 #include "segs.h"
 
 /*
- * While the block layer may drop flushes that the server needs, no write needs
- * one. Zeroes cannot be made durable, so they wait: it is over in a second or
- * two. Not everybody writes data instead if they are refused (dm-thin does not).
+ * While the block layer may drop flushes that the server needs, each write is
+ * made durable by itself. Zeroes cannot be, so they wait: it is over in a
+ * second or two. Refusing them would not do, as not everybody writes data
+ * instead (dm-thin does not).
  */
 static blk_status_t mmblk_fill_through(struct mmblk_request *head)
 {

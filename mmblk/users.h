@@ -14,7 +14,7 @@ struct fido_device;
  * struct mmblk_users - how many have a disk open
  * @lock: guards @nr, @next and @silent
  * @nr: their number. Whoever has partitions open counts once for each of them.
- * @next: not before this it is told again, in jiffies
+ * @next: jiffies before which it is not told again
  * @silent: nothing is told, there is no service to tell it of
  * @fdev: service, valid while it is not @silent
  * @told: number that was told last; belongs to @work

@@ -115,5 +115,6 @@ static void __exit mmnet_module_exit(void)
 module_exit(mmnet_module_exit);
 
 MODULE_DESCRIPTION("Ethernet between virtual machines without copies");
+MODULE_VERSION(FIDO_VERSION);
 MODULE_LICENSE("GPL");
 MODULE_ALIAS_FIDO(MMNET_TYPE);

@@ -218,7 +218,7 @@ void mmnet_netdev_down(struct net_device *dev)
  * @dev: device whose link is up
  * @silent: which of the two it is
  *
- * What chooses between ways, bonds and routes, sees it by the carrier. All else
+ * Bonds and routes, which choose between ways, see it by the carrier. All else
  * stays: polls run, and what is in the rings is there when the peer is back.
  *
  * Context: process; between mmnet_netdev_up() and mmnet_netdev_down().
@@ -236,10 +236,10 @@ void mmnet_netdev_silent(struct net_device *dev, bool silent)
 /*
  * Who begins a flow sends on the queue whose events its CPU gets. From then on
  * each side answers on the queue that the other's frames come on. So a flow
- * stays on one queue, in both directions, whoever sends from wherever: sockets,
- * or a poll in their place. The CPU alone would not do: TCP chooses anew when
- * nothing of the socket is under way in the device, which is always so, as sent
- * frames are nobody's any more; and on two queues they overtake each other.
+ * stays on one queue, in both directions, whether a socket sends or a poll on
+ * its behalf. The CPU alone would not do: TCP chooses anew when nothing of the
+ * socket is under way in the device. That is always so here, as sent frames
+ * have no owner any more; and frames on two queues overtake each other.
  */
 static void netdev_set_xps_queue(struct net_device *dev, unsigned int queue)
 {
@@ -397,7 +397,7 @@ static void netdev_set_keep(struct net_device *dev, struct fido_device *fdev)
 	mm->keep = NULL;
 }
 
-/* One that outlives its service has no place below that. */
+/* An interface that outlives its service has no place in sysfs below it. */
 static void netdev_set_place(struct net_device *dev, struct fido_device *fdev)
 {
 	struct mmnet *mm = netdev_priv(dev);
@@ -504,7 +504,7 @@ struct net_device *mmnet_netdev_create(struct fido_device *fdev,
 		return dev;
 	mmnet_park_forget(dev);
 	netdev_free(dev);
-	/* of that the bus tells, once, as it tries again */
+	/* the bus tells of -ENOMEM, once, as it tries again */
 	if (err != -ENOMEM)
 		fido_error(fdev, err, "creating the interface");
 	return ERR_PTR(err);
@@ -519,7 +519,7 @@ struct net_device *mmnet_netdev_create(struct fido_device *fdev,
 void mmnet_netdev_end(struct net_device *dev)
 {
 	unregister_netdev(dev);
-	/* who comes earlier is told to try again, and finds its name free then */
+	/* a service that wants its name earlier is told to try again */
 	mmnet_park_forget(dev);
 	netdev_free(dev);
 }

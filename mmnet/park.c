@@ -51,7 +51,7 @@ static struct mmnet *park_find(const struct mmnet *like)
 	return NULL;
 }
 
-/* Was it given the address of @dev? Whatever it has been set to since. */
+/* Was it given the same address as @dev, whatever has been set since? */
 static bool park_has_mac(const struct mmnet *mm, const struct net_device *dev)
 {
 	return dev->addr_assign_type != NET_ADDR_PERM ||
@@ -144,7 +144,7 @@ void mmnet_park_forget(struct net_device *dev)
 	mutex_unlock(&park_lock);
 }
 
-/* Nobody adopts it any more, and nobody but the work ends it: it stays. */
+/* Nobody adopts it any more, and only the work ends it: it stays there. */
 static struct net_device *park_first_abandoned(void)
 {
 	struct net_device *dev = NULL;

@@ -19,11 +19,12 @@
 #include "mmnet.h"
 
 /*
- * How many frames that are still in use are looked at, at most, in one go: a
- * few, and a part of all. A frame in use goes to the tail, so that within some
- * polls each one is looked at, whatever a reader who never reads holds. It has
- * to be soon: a file that is sent again has its pages in a second frame then,
- * and a first one that was read, but not looked at in between, waits for that.
+ * At most this many frames that are still in use are looked at in one go: a
+ * few, and a share of all. A frame in use goes to the tail, so that within some
+ * polls each one is looked at, however much a reader who never reads may hold.
+ * It has to be soon: when a file is sent again, its pages belong to a second
+ * frame. A first frame that was read, but not looked at in between, then has to
+ * wait for the second one, too.
  */
 #define MIN_BUSY_LOOKS		8
 #define BUSY_LOOKS_SHIFT	2

@@ -11,20 +11,19 @@
 #include "json.h"
 #include "keep.h"
 #include "list.h"
+#include "mmblk_proto.h"
 #include "options.h"
 #include "service.h"
 #include "show.h"
 #include "util.h"
 #include "values.h"
 
-#define BLK_TYPE "mmblk"
-
 /* Which side of the link is the client? False: @service is not a disk. */
 static bool client_side(const struct service *service, unsigned int *side)
 {
 	const char *role;
 
-	if (strcmp(service_type(service), BLK_TYPE))
+	if (strcmp(service_type(service), MMBLK_TYPE))
 		return false;
 	for (*side = 0; *side < NR_SIDES; (*side)++) {
 		role = service_node(service, *side, "role");
@@ -45,7 +44,7 @@ static const char *node_or(const struct service *service, unsigned int side,
 	return value ? value : otherwise;
 }
 
-/* The nodes of a server that is gone are, too: the client's may tell. */
+/* The nodes of a server go with its VM: the client's may tell, too. */
 static const char *device_of(const struct service *service,
 			     unsigned int client)
 {
@@ -69,7 +68,7 @@ bool blk_is(const struct link *link, const struct service *service,
 		!strcmp(device_of(service, side), device);
 }
 
-/* Who is gone has no use for it. To be freed; NULL if nobody has it open. */
+/* Says who has it open, to be freed; NULL if nobody has, or the VM is gone. */
 char *disk_in_use(const struct link *link, const struct service *service)
 {
 	const struct domain *domain;
@@ -87,7 +86,7 @@ char *disk_in_use(const struct link *link, const struct service *service)
 			 nr, nr > 1 ? "s" : "");
 }
 
-/* One that goes on may be refused when both sides are up; else it is told of. */
+/* A disk that was kept may be refused though both sides are up. */
 static bool disk_is_taken(const struct service *service)
 {
 	unsigned int client;
@@ -152,7 +151,7 @@ static void check_keep(struct store *store, const struct request *req,
 {
 	char *keep = keep_name(&link->end[!client].domain, req->device);
 
-	keep_check(store, topology, &link->end[client].domain, BLK_TYPE, keep);
+	keep_check(store, topology, &link->end[client].domain, MMBLK_TYPE, keep);
 	free(keep);
 }
 
@@ -272,7 +271,7 @@ static void print_json(const struct link *link, const struct service *service)
 }
 
 static const struct service_kind blk_kind = {
-	.type = BLK_TYPE,
+	.type = MMBLK_TYPE,
 	.read = read_disks,
 	.matches = disk_matches,
 	.check = check_disk,

@@ -9,6 +9,7 @@
 #include "config.h"
 #include "fido_proto.h"
 #include "mmblk_proto.h"
+#include "mmnet_proto.h"
 #include "util.h"
 #include "values.h"
 
@@ -103,7 +104,7 @@ static char *take_name_b(struct wish *wish, const char *value)
 static char *take_mtu(struct wish *wish, const char *value)
 {
 	wish->opt.given |= OPT_MTU;
-	return value_number(value, MIN_MTU, MAX_MTU, &wish->opt.mtu);
+	return value_number(value, MMNET_MIN_MTU, MMNET_MAX_MTU, &wish->opt.mtu);
 }
 
 static char *take_queues(struct wish *wish, const char *value)

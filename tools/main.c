@@ -10,12 +10,13 @@
 
 #include "fido_proto.h"
 #include "mmblk_proto.h"
+#include "mmnet_proto.h"
 #include "options.h"
 #include "util.h"
 #include "values.h"
 
 #ifndef FIDOCTL_VERSION
-#define FIDOCTL_VERSION "0.1"
+#define FIDOCTL_VERSION "unknown"
 #endif
 
 #define MAX_WAIT	86400
@@ -194,30 +195,36 @@ static const char *take_text(const char *option, const char *s,
 	return s;
 }
 
-static void take_option(struct options *opt, int val)
+/* What one of two interfaces is given; returns which OPT_... that is. */
+static int take_of_interface(struct options *opt, int val)
 {
 	switch (val) {
 	case VAL_MAC_A:
 		opt->mac[0] = take_text("--mac-a", optarg, value_mac);
-		val = OPT_MAC;
-		break;
+		return OPT_MAC;
 	case VAL_MAC_B:
 		opt->mac[1] = take_text("--mac-b", optarg, value_mac);
-		val = OPT_MAC;
-		break;
+		return OPT_MAC;
 	case VAL_NAME_A:
 		opt->name[0] = take_text("--name-a", optarg, value_name);
-		val = OPT_NAME;
-		break;
+		return OPT_NAME;
 	case VAL_NAME_B:
 		opt->name[1] = take_text("--name-b", optarg, value_name);
-		val = OPT_NAME;
-		break;
+		return OPT_NAME;
+	default:
+		return val;
+	}
+}
+
+static void take_option(struct options *opt, int val)
+{
+	val = take_of_interface(opt, val);
+	switch (val) {
 	case OPT_WAIT:
 		opt->wait = take_number("--wait", optarg, 0, MAX_WAIT);
 		break;
 	case OPT_MTU:
-		opt->mtu = take_number("--mtu", optarg, MIN_MTU, MAX_MTU);
+		opt->mtu = take_number("--mtu", optarg, MMNET_MIN_MTU, MMNET_MAX_MTU);
 		break;
 	case OPT_QUEUES:
 		opt->queues = take_number("--queues", optarg, 1,

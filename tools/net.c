@@ -9,12 +9,11 @@
 #include "json.h"
 #include "keep.h"
 #include "list.h"
+#include "mmnet_proto.h"
 #include "options.h"
 #include "service.h"
 #include "show.h"
 #include "util.h"
-
-#define NET_TYPE "mmnet"
 
 #define MAC_SIZE sizeof("00:00:00:00:00:00")
 
@@ -23,7 +22,7 @@
 
 bool net_is(const struct service *service)
 {
-	return !strcmp(service_type(service), NET_TYPE);
+	return !strcmp(service_type(service), MMNET_TYPE);
 }
 
 static void read_nets(struct store *store, const struct request *req,
@@ -32,7 +31,7 @@ static void read_nets(struct store *store, const struct request *req,
 	(void)req;
 	(void)side_a;
 	link_read_services_with(store, link, FRONT, FIDO_XS_SERVICE_TYPE,
-				NET_TYPE);
+				MMNET_TYPE);
 }
 
 /* There is at most one on a link. */
@@ -92,8 +91,8 @@ static void check_net(struct store *store, const struct request *req,
 
 	(void)side_a;
 	for (side = 0; req->opt->given & OPT_KEEP && side < NR_SIDES; side++) {
-		keep = keep_name(&link->end[!side].domain, NET_TYPE);
-		keep_check(store, topology, &link->end[side].domain, NET_TYPE,
+		keep = keep_name(&link->end[!side].domain, MMNET_TYPE);
+		keep_check(store, topology, &link->end[side].domain, MMNET_TYPE,
 			   keep);
 		free(keep);
 	}
@@ -106,7 +105,7 @@ static void write_keep(struct store *store, const struct link *link,
 	char *keep;
 
 	for (side = 0; side < NR_SIDES; side++) {
-		keep = keep_name(&link->end[!side].domain, NET_TYPE);
+		keep = keep_name(&link->end[!side].domain, MMNET_TYPE);
 		service_set(store, link, side, id, KEEP_NODE, "%s", keep);
 		free(keep);
 	}
@@ -153,7 +152,7 @@ static void print_json(const struct link *link, const struct service *service)
 }
 
 static const struct service_kind net_kind = {
-	.type = NET_TYPE,
+	.type = MMNET_TYPE,
 	.read = read_nets,
 	.matches = net_matches,
 	.check = check_net,

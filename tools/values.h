@@ -9,8 +9,6 @@
 
 #include <stdbool.h>
 
-#define MIN_MTU		68
-#define MAX_MTU		65535
 #define MAX_BANDWIDTH	1000000
 #define MAX_TIMEOUT	86400
 
