@@ -54,10 +54,19 @@ static int fido_bus_probe_later(struct fido_service *service)
 
 static int fido_bus_call_probe(struct fido_device *fdev)
 {
+	const struct fido_driver *drv = to_fido_driver(fdev->dev.driver);
+	struct fido_service *service = fdev->service;
 	unsigned int noio = memalloc_noio_save();
 	int err;
 
-	err = to_fido_driver(fdev->dev.driver)->probe(fdev);
+	WRITE_ONCE(service->param_lost, false);
+	err = drv->probe(fdev);
+	/* without its parameters it may be what nobody has asked for */
+	if (READ_ONCE(service->param_lost)) {
+		if (!err)
+			drv->remove(fdev);
+		err = -ENOMEM;
+	}
 	if (err)
 		fido_disable(fdev);
 	memalloc_noio_restore(noio);
