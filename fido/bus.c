@@ -3,6 +3,7 @@
  * The fido bus: services are devices, clients are drivers.
  */
 #include <linux/device.h>
+#include <linux/sched/mm.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 
@@ -45,6 +46,33 @@ static int fido_bus_probe_later(struct fido_service *service)
 	return -ENODEV;
 }
 
+/*
+ * With the device locked, by whoever loads or unloads a driver as well. The
+ * link's work may wait for that lock, and locks that drivers take here, and
+ * disks wait for that work: no memory that has to be written out to one.
+ */
+
+static int fido_bus_call_probe(struct fido_device *fdev)
+{
+	const struct fido_driver *drv = to_fido_driver(fdev->dev.driver);
+	struct fido_service *service = fdev->service;
+	unsigned int noio = memalloc_noio_save();
+	int err;
+
+	WRITE_ONCE(service->param_lost, false);
+	err = drv->probe(fdev);
+	/* without its parameters it may be what nobody has asked for */
+	if (READ_ONCE(service->param_lost)) {
+		if (!err)
+			drv->remove(fdev);
+		err = -ENOMEM;
+	}
+	if (err)
+		fido_disable(fdev);
+	memalloc_noio_restore(noio);
+	return err;
+}
+
 static int fido_bus_probe(struct device *dev)
 {
 	struct fido_device *fdev = to_fido_device(dev);
@@ -52,9 +80,7 @@ static int fido_bus_probe(struct device *dev)
 	int err;
 
 	WRITE_ONCE(service->probe_at, 0);
-	err = to_fido_driver(dev->driver)->probe(fdev);
-	if (err)
-		fido_disable(fdev);
+	err = fido_bus_call_probe(fdev);
 	if (err == -ENOMEM)
 		return fido_bus_probe_later(service);
 	if (!err && service->probe_told)
@@ -66,10 +92,12 @@ static int fido_bus_probe(struct device *dev)
 static void fido_bus_remove(struct device *dev)
 {
 	struct fido_device *fdev = to_fido_device(dev);
+	unsigned int noio = memalloc_noio_save();
 
 	to_fido_driver(dev->driver)->remove(fdev);
 	/* a driver that forgot must not get callbacks without its code */
 	fido_disable(fdev);
+	memalloc_noio_restore(noio);
 }
 
 static ssize_t type_show(struct device *dev, struct device_attribute *attr,

@@ -235,6 +235,7 @@ static void link_up(struct fido_link *link)
 {
 	link_change_state(link, FIDO_LINK_UP);
 	link->failures = 0;
+	link->nr_starved = 0;
 	link->retry_at = 0;
 	dev_info(&link->xbdev->dev, "link to domain %u is up, %lu MiB mapped\n",
 		 link->peer, fido_window_pages(fido_link_window(link)) >>
@@ -246,7 +247,8 @@ static void link_close(struct fido_link *link);
 
 /*
  * Would it fail the same way again? The peer that goes away in the middle is
- * no reason to give up, and memory may come back.
+ * no reason to give up. Nor is a lack of memory, however long it lasts: nobody
+ * would take that back, and disks may wait for this link.
  */
 static bool link_failed_for_good(struct fido_link *link, int err)
 {
@@ -259,6 +261,7 @@ static bool link_failed_for_good(struct fido_link *link, int err)
 		return true;
 	case -EBUSY:
 	case -EINTR:
+	case -ENOMEM:
 		return false;
 	default:
 		return ++link->failures >= MAX_FAILURES;
@@ -272,7 +275,9 @@ static void link_fail(struct fido_link *link, int err, const char *doing)
 		xenbus_dev_error(link->xbdev, err, "%s", doing);
 	if (link_failed_for_good(link, err))
 		cmpxchg(&link->broken, NULL, doing);
-	link->retry_at = jiffies + RETRY_SECS * HZ;
+	link->retry_at = jiffies +
+			 (RETRY_SECS * HZ << min(link->nr_starved, 4U));
+	link->nr_starved = err == -ENOMEM ? link->nr_starved + 1 : 0;
 	link_close(link);
 }
 

@@ -91,6 +91,8 @@ struct fido_link_slot {
  *	failed; set once, until the link is made anew
  * @close_deadline: jiffies until which the peer may take to close
  * @failures: steps that failed since the link was up
+ * @nr_starved: the latest ones in a row for which there was no memory: they are
+ *	tried again less and less often, and do not count in @failures
  * @retry_at: jiffies before which a failed step is not tried again; zero: none
  * @starved_by: grants in quarantine when there were too few left for an export;
  *	zero: there were enough, or nothing would give some back
@@ -140,6 +142,7 @@ struct fido_link {
 	const char *broken;
 	unsigned long close_deadline;
 	unsigned int failures;
+	unsigned int nr_starved;
 	unsigned long retry_at;
 	unsigned long starved_by;
 	struct fido_pace starts;

@@ -3,6 +3,7 @@
  * Nodes: what a link writes about itself to its directory in xenstore.
  */
 #include <linux/device.h>
+#include <linux/errno.h>
 #include <xen/xenbus.h>
 
 #include "export.h"
@@ -125,7 +126,8 @@ int fido_link_write_nodes(struct fido_link *link)
 	if (!err && link->is_frontend)
 		err = xenbus_printf(XBT_NIL, dir, FIDO_XS_EVTCHN, "%u",
 				    link->port);
-	return err;
+	/* xenstore's quota, not a table that stays too small */
+	return err == -ENOSPC ? -EDQUOT : err;
 }
 
 /**

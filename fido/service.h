@@ -47,6 +47,8 @@ struct fido_link;
  *	called at all; set with the device locked
  * @probe_told: there was no memory in ->probe(), and that was reported; with
  *	the device locked
+ * @param_lost: a parameter could not be read for lack of memory, since ->probe()
+ *	was called; not under @lock
  * @affinity: CPUs that were set for the events of each channel, or NULL
  * @up: ->up() succeeded and ->down() was not called since
  * @silent: ->silent() has said that the peer is
@@ -74,6 +76,7 @@ struct fido_service {
 	unsigned long retry_at;
 	unsigned long probe_at;
 	bool probe_told;
+	bool param_lost;
 	struct cpumask *affinity[FIDO_MAX_CHANNELS];
 	bool up;
 	bool silent;

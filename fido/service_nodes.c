@@ -42,24 +42,31 @@ void fido_service_path(const struct fido_service *service, char *path,
  *
  * Context: process, sleeps; for a second, perhaps, if there is no memory.
  * Return: the value, to be freed with kfree(); NULL if there is none, or if it
- * cannot be read, which is logged.
+ * cannot be read, which is logged. In ->probe() that counts as -ENOMEM then,
+ * whatever ->probe() makes of it.
  */
 char *fido_param(struct fido_device *fdev, const char *name)
 {
 	unsigned int pause = PARAM_MIN_PAUSE;
+	struct fido_service *service = fdev->service;
 	char path[128];
 	char *value;
 
-	fido_service_path(fdev->service, path, sizeof(path));
+	fido_service_path(service, path, sizeof(path));
 	value = xenbus_read(XBT_NIL, path, name, NULL);
+	/* not for each one, where the first is lost already */
 	while (value == ERR_PTR(-ENOMEM) && pause <= PARAM_MAX_PAUSE &&
-	       !READ_ONCE(fdev->service->link->removing)) {
+	       !READ_ONCE(service->param_lost) &&
+	       !READ_ONCE(service->link->removing)) {
 		msleep(pause);
 		pause *= 2;
 		value = xenbus_read(XBT_NIL, path, name, NULL);
 	}
-	if (value == ERR_PTR(-ENOMEM))
-		dev_err(&fdev->dev, "cannot read \"%s\": no memory\n", name);
+	if (value == ERR_PTR(-ENOMEM)) {
+		dev_err_ratelimited(&fdev->dev,
+				    "cannot read \"%s\": no memory\n", name);
+		WRITE_ONCE(service->param_lost, true);
+	}
 	return IS_ERR(value) ? NULL : value;
 }
 EXPORT_SYMBOL_GPL(fido_param);

@@ -120,8 +120,8 @@ struct fido_device {
  * @type: type of the services it serves
  * @probe: a service has appeared. May sleep. Usually reads its parameters and
  *	calls fido_enable().
- * @remove: the service goes away, or the client does. May sleep. ->down() has
- *	been called before if ->up() had been.
+ * @remove: the service goes away, or the client does. May sleep. Has to call
+ *	fido_disable() before it takes away what ->down() needs.
  * @up: both sides are ready; fido_chan() gives the channels. May sleep.
  *	A negative return value leaves the service down and is shown as error.
  *	After -ENOMEM it is called again, with other channels, as is @probe.

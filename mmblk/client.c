@@ -178,6 +178,7 @@ static void mmblk_client_accept(struct mmblk_client *client,
 		       client->has_config &&
 		       (client->through || !client->flushes);
 
+	WRITE_ONCE(client->zeroes_since, 0);
 	/* before mmblk_client_run(): who finds the queues running sees it */
 	WRITE_ONCE(client->through, through);
 	client->config = *config;

@@ -122,6 +122,8 @@ struct mmblk_queue {
  * @flushes: the block layer sends flushes: its limits have a write cache
  * @through: the server has a write cache, and the block layer may have dropped
  *	a flush as it did not know: each write is to be durable
+ * @zeroes_since: jiffies since when zeroes wait for the end of that; zero: none
+ *	has since the latest configuration
  * @refused: why the latest configuration was not taken, or NULL
  * @work: carries the configuration over to the disk, adds it first
  * @failed: add_disk() failed, once is enough; belongs to @work
@@ -157,6 +159,7 @@ struct mmblk_client {
 	bool tell;
 	bool flushes;
 	bool through;
+	unsigned long zeroes_since;
 	const char *refused;
 	struct delayed_work work;
 	struct mmblk_config applied;

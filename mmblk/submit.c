@@ -4,11 +4,31 @@
  */
 #include <linux/blk-mq.h>
 #include <linux/highmem.h>
+#include <linux/jiffies.h>
 #include <linux/mm.h>
 #include <linux/string.h>
 
 #include "client.h"
 #include "segs.h"
+
+/* How long zeroes wait, at most; much longer than it takes if nothing is wrong */
+#define MMBLK_ZEROES_WAIT	(30 * HZ)
+
+/*
+ * What they wait for are the limits. Those may fail, or wait themselves, for
+ * whoever writes an attribute of the queue: he may hold their lock, and have
+ * frozen the queue, until no request is left.
+ */
+static blk_status_t mmblk_hold_zeroes(struct mmblk_client *client)
+{
+	unsigned long since = READ_ONCE(client->zeroes_since);
+
+	if (!since)
+		WRITE_ONCE(client->zeroes_since, jiffies ?: 1);
+	else if (time_after(jiffies, since + MMBLK_ZEROES_WAIT))
+		return BLK_STS_NOTSUPP;
+	return BLK_STS_RESOURCE;
+}
 
 /*
  * While the block layer may drop flushes that the server needs, each write is
@@ -16,15 +36,16 @@
  * second or two. Refusing them would not do, as not everybody writes data
  * instead (dm-thin does not).
  */
-static blk_status_t mmblk_fill_through(struct mmblk_request *head)
+static blk_status_t mmblk_fill_through(struct mmblk_client *client,
+				       struct mmblk_request *head)
 {
 	if (head->op == MMBLK_OP_WRITE)
 		head->flags |= MMBLK_F_FUA;
-	return head->op == MMBLK_OP_WRITE_ZEROES ? BLK_STS_RESOURCE :
+	return head->op == MMBLK_OP_WRITE_ZEROES ? mmblk_hold_zeroes(client) :
 						   BLK_STS_OK;
 }
 
-static blk_status_t mmblk_fill_head(const struct mmblk_client *client,
+static blk_status_t mmblk_fill_head(struct mmblk_client *client,
 				    struct request *rq,
 				    struct mmblk_request *head)
 {
@@ -57,7 +78,7 @@ static blk_status_t mmblk_fill_head(const struct mmblk_client *client,
 		head->flags |= MMBLK_F_FUA;
 	if (head->op == MMBLK_OP_WRITE_ZEROES && rq->cmd_flags & REQ_NOUNMAP)
 		head->flags |= MMBLK_F_NOUNMAP;
-	return READ_ONCE(client->through) ? mmblk_fill_through(head) :
+	return READ_ONCE(client->through) ? mmblk_fill_through(client, head) :
 					    BLK_STS_OK;
 }
 
