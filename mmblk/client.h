@@ -119,9 +119,10 @@ struct mmblk_queue {
  * @has_config: there is one
  * @anew: there is none yet of the service that the disk was taken over by
  * @tell: the service has not been told of the disk yet
- * @flushes: the block layer sends flushes: its limits have a write cache
- * @through: the server has a write cache, and the block layer may have dropped
- *	a flush as it did not know: each write is to be durable
+ * @flushes: the block layer sends flushes: its limits have a write cache. Not
+ *	changed after the first configuration.
+ * @through: the server has a write cache, and the block layer does not know:
+ *	each write is to be durable
  * @refused: why the latest one was not taken, or NULL
  * @work: carries the configuration over to the disk, adds it first
  * @failed: add_disk() failed, once is enough; belongs to @work

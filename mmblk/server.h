@@ -49,6 +49,7 @@ struct task_struct;
  * @nr_segs: segments in the list that @pages has a page for
  * @held: pages of a third domain's memory that a reference is held on
  * @nr_held: number of these runs
+ * @flush: makes zeroes durable, where there is no FUA for them
  */
 struct mmblk_job {
 	struct mmblk_lane *lane;
@@ -62,6 +63,7 @@ struct mmblk_job {
 	unsigned int nr_segs;
 	struct fido_run *held;
 	unsigned int nr_held;
+	struct work_struct flush;
 };
 
 /**
@@ -167,8 +169,8 @@ struct mmblk_opening {
  * @backing: the device or file, once it is open
  * @limit: what the client may ask of it
  * @config: what the client was told; of lane 0's thread
- * @cached: it was told of a write cache; set by lane 0's thread
- * @flushed: and has flushed since, if it was told of none before
+ * @cached: it was told of a write cache when it came up, and of nothing else
+ *	since; set by lane 0's thread
  * @lane: one for each channel
  */
 struct mmblk_server {
@@ -181,22 +183,21 @@ struct mmblk_server {
 	struct mmblk_limit limit;
 	struct mmblk_config config;
 	bool cached;
-	bool flushed;
 	struct mmblk_lane **lane;
 };
 
 #define to_mmblk_server(s) container_of(s, struct mmblk_server, service)
 
 /*
- * Does the client not know that it has to flush? Then each write must be durable
- * when it is answered. A device whose cache is switched on says nothing, and
- * the client hears of it a second later, or more.
+ * May the client not know that it has to flush? Then each write must be durable
+ * when it is answered. A device whose cache is switched on says nothing, the
+ * client hears of it a second later, or more, and nobody can tell how long what
+ * it has sent before is on its way: until it comes up again.
  */
 static inline bool mmblk_server_uncached(const struct mmblk_server *server)
 {
 	/* pairs with the release in mmblk_server_tell() */
-	return !smp_load_acquire(&server->cached) ||
-	       !READ_ONCE(server->flushed);
+	return !smp_load_acquire(&server->cached);
 }
 
 /* server.c */

@@ -10,17 +10,17 @@
 #include "client.h"
 #include "segs.h"
 
-/*
- * While the block layer may drop flushes that the server needs, no write needs
- * one. Zeroes cannot be made durable, so they wait: it is over in a second or
- * two. Not everybody writes data instead if they are refused (dm-thin does not).
- */
-static blk_status_t mmblk_fill_through(struct mmblk_request *head)
+/* Where no flush follows each write has to be durable, and zeroes, too. */
+static u8 mmblk_write_flags(const struct mmblk_client *client,
+			    const struct request *rq)
 {
-	if (head->op == MMBLK_OP_WRITE)
-		head->flags |= MMBLK_F_FUA;
-	return head->op == MMBLK_OP_WRITE_ZEROES ? BLK_STS_RESOURCE :
-						   BLK_STS_OK;
+	u8 flags = 0;
+
+	if (rq->cmd_flags & REQ_FUA || READ_ONCE(client->through))
+		flags |= MMBLK_F_FUA;
+	if (req_op(rq) == REQ_OP_WRITE_ZEROES && rq->cmd_flags & REQ_NOUNMAP)
+		flags |= MMBLK_F_NOUNMAP;
+	return flags;
 }
 
 static blk_status_t mmblk_fill_head(const struct mmblk_client *client,
@@ -52,12 +52,9 @@ static blk_status_t mmblk_fill_head(const struct mmblk_client *client,
 
 	head->sector = blk_rq_pos(rq);
 	head->bytes = blk_rq_bytes(rq);
-	if (head->op == MMBLK_OP_WRITE && rq->cmd_flags & REQ_FUA)
-		head->flags |= MMBLK_F_FUA;
-	if (head->op == MMBLK_OP_WRITE_ZEROES && rq->cmd_flags & REQ_NOUNMAP)
-		head->flags |= MMBLK_F_NOUNMAP;
-	return READ_ONCE(client->through) ? mmblk_fill_through(head) :
-					    BLK_STS_OK;
+	if (head->op == MMBLK_OP_WRITE || head->op == MMBLK_OP_WRITE_ZEROES)
+		head->flags = mmblk_write_flags(client, rq);
+	return BLK_STS_OK;
 }
 
 /*
