@@ -5,9 +5,9 @@
  * The link's work, which probes, has other services to look after.
  *
  * The service is offered once it is open. A service that is removed meanwhile
- * waits some seconds, so that whoever comes next finds the device closed; then
- * the work is left alone with the server, closes what it has opened, and frees
- * it. Nothing else refers to the service from there.
+ * waits until the opening is some seconds old, so that whoever comes next finds
+ * the device closed; then the work is left alone with the server, closes what it
+ * has opened, and frees it. Nothing else refers to the service from there.
  */
 #include <linux/err.h>
 #include <linux/jiffies.h>
@@ -17,7 +17,7 @@
 
 #include "server.h"
 
-#define MMBLK_OPEN_SECS		5	/* that a removal waits */
+#define MMBLK_OPEN_SECS		5	/* that a removal waits for it */
 #define MMBLK_OPEN_AGAIN	HZ	/* where there was no memory */
 
 static const char *mmblk_open_error(int err)
@@ -210,8 +210,21 @@ int mmblk_opening_start(struct mmblk_service *service)
 
 	/* for the work */
 	kref_get(&server->opening.refs);
+	server->opening.until = jiffies + MMBLK_OPEN_SECS * HZ;
 	queue_delayed_work(mmblk_open_wq, &server->opening.work, 0);
 	return 0;
+}
+
+/*
+ * As the time counts from the beginning of the opening, all those that are there
+ * when a link is removed wait no longer than one of them, one after the other.
+ */
+static bool mmblk_opening_wait(struct mmblk_opening *o)
+{
+	unsigned long now = jiffies;
+	unsigned long left = time_before(now, o->until) ? o->until - now : 0;
+
+	return wait_for_completion_timeout(&o->done, left);
 }
 
 /**
@@ -232,8 +245,7 @@ void mmblk_opening_stop(struct mmblk_service *service)
 	/* from here on it is not queued again */
 	if (cancel_delayed_work(&o->work)) {
 		mmblk_server_put(server);
-	} else if (!wait_for_completion_timeout(&o->done,
-						MMBLK_OPEN_SECS * HZ)) {
+	} else if (!mmblk_opening_wait(o)) {
 		dev_warn(&service->fdev->dev,
 			 "%s is still being opened, and will be closed then\n",
 			 server->path);

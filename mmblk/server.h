@@ -144,6 +144,7 @@ struct mmblk_lane {
  * @lock: guards @gone; the end of @work, which uses the service, holds it
  * @gone: the service has been removed
  * @done: @work has ended
+ * @until: how long a removal waits for that, in jiffies
  * @open: it is open. Of @work until that has ended, then of the service.
  * @keeping: @work had opened it, but was to keep it, too
  * @told: there was no memory, and that was reported
@@ -154,6 +155,7 @@ struct mmblk_opening {
 	struct mutex lock;	/* @gone */
 	bool gone;
 	struct completion done;
+	unsigned long until;
 	bool open;
 	bool keeping;
 	bool told;
