@@ -182,6 +182,7 @@ int fido_param_uint(struct fido_device *fdev, const char *name,
 		    unsigned int *value);
 __printf(3, 4)
 void fido_error(struct fido_device *fdev, int err, const char *fmt, ...);
+void fido_error_over(struct fido_device *fdev);
 __printf(3, 4)
 void fido_report(struct fido_device *fdev, const char *name,
 		 const char *fmt, ...);

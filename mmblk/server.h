@@ -140,25 +140,28 @@ struct mmblk_lane {
 /**
  * struct mmblk_opening - how far a server has got with what is behind
  * @refs: of the server: one of the service, one of @work until it has ended
- * @work: opens it, again and again while there is no memory
+ * @work: opens it, again and again while there is no memory, or while the work
+ *	of a service that is gone has it
+ * @node: in the list of those with such a work
  * @lock: guards @gone; the end of @work, which uses the service, holds it
  * @gone: the service has been removed
  * @done: @work has ended
  * @until: how long a removal waits for that, in jiffies
  * @open: it is open. Of @work until that has ended, then of the service.
  * @keeping: @work had opened it, but was to keep it, too
- * @told: there was no memory, and that was reported
+ * @tries: of @work that are followed by another one
  */
 struct mmblk_opening {
 	struct kref refs;
 	struct delayed_work work;
+	struct list_head node;
 	struct mutex lock;	/* @gone */
 	bool gone;
 	struct completion done;
 	unsigned long until;
 	bool open;
 	bool keeping;
-	bool told;
+	unsigned int tries;
 };
 
 /**
