@@ -45,8 +45,9 @@ struct fido_link;
  * @retry_at: jiffies before which it is not tried again; zero: it was not
  * @probe_at: the same for the driver's ->probe(), and whether that has to be
  *	called at all; set with the device locked
- * @probe_told: there was no memory in ->probe(), and that was reported; with
- *	the device locked
+ * @probe_tries: of ->probe(), which all have to be tried again; with the device
+ *	locked
+ * @probe_why: what the last one waits for, as the driver has said, or NULL
  * @affinity: CPUs that were set for the events of each channel, or NULL
  * @up: ->up() succeeded and ->down() was not called since
  * @silent: ->silent() has said that the peer is
@@ -73,7 +74,8 @@ struct fido_service {
 	unsigned int nr_starved;
 	unsigned long retry_at;
 	unsigned long probe_at;
-	bool probe_told;
+	unsigned int probe_tries;
+	const char *probe_why;
 	struct cpumask *affinity[FIDO_MAX_CHANNELS];
 	bool up;
 	bool silent;

@@ -119,7 +119,7 @@ struct fido_device {
  * struct fido_driver - a client
  * @type: type of the services it serves
  * @probe: a service has appeared. May sleep. Usually reads its parameters and
- *	calls fido_enable().
+ *	calls fido_enable(). What cannot be yet is called again: see fido_defer().
  * @remove: the service goes away, or the client does. May sleep. ->down() has
  *	been called before if ->up() had been.
  * @up: both sides are ready; fido_chan() gives the channels. May sleep.
@@ -176,6 +176,7 @@ static inline void *fido_get_drvdata(struct fido_device *fdev)
 int fido_enable(struct fido_device *fdev,
 		const struct fido_service_config *config);
 void fido_disable(struct fido_device *fdev);
+int fido_defer(struct fido_device *fdev, const char *why);
 u16 fido_peer_domid(const struct fido_device *fdev);
 char *fido_param(struct fido_device *fdev, const char *name);
 int fido_param_uint(struct fido_device *fdev, const char *name,
