@@ -30,16 +30,35 @@ static int fido_bus_uevent(compat_uevent_const struct device *dev,
 			      to_fido_device(dev)->type);
 }
 
+/**
+ * fido_defer - a driver's ->probe() cannot succeed yet
+ * @fdev: device
+ * @why: what it waits for, a constant string; it is told if that lasts
+ *
+ * Return: what ->probe() has to return: it is called again each second then.
+ */
+int fido_defer(struct fido_device *fdev, const char *why)
+{
+	fdev->service->probe_why = why;
+	return -EAGAIN;
+}
+EXPORT_SYMBOL_GPL(fido_defer);
+
+/* Whoever adds a service takes an error for the end: it is one if it lasts. */
+#define PROBE_QUIET	5
+
 /*
  * The link's work tries again. -ENODEV is the error that Linux does not log at
  * each try. With -EPROBE_DEFER it would probe at times of its own.
  */
-static int fido_bus_probe_later(struct fido_service *service)
+static int fido_bus_probe_later(struct fido_service *service, int err)
 {
-	if (!service->probe_told)
-		fido_error(service->fdev, -ENOMEM,
-			   "there is no memory for it: trying again");
-	service->probe_told = true;
+	const char *why = service->probe_why;
+
+	if (err == -ENOMEM)
+		why = "there is no memory for it";
+	if (++service->probe_tries == PROBE_QUIET)
+		fido_error(service->fdev, err, "%s: trying again", why);
 	WRITE_ONCE(service->probe_at, (jiffies + FIDO_STARVED_DELAY) ?: 1);
 	/* the link's work knows only of its own probes, not of modprobe's */
 	fido_link_kick(service->link);
@@ -51,7 +70,6 @@ static int fido_bus_probe_later(struct fido_service *service)
  * link's work may wait for that lock, and locks that drivers take here, and
  * disks wait for that work: no memory that has to be written out to one.
  */
-
 static int fido_bus_call_probe(struct fido_device *fdev)
 {
 	const struct fido_driver *drv = to_fido_driver(fdev->dev.driver);
@@ -80,12 +98,13 @@ static int fido_bus_probe(struct device *dev)
 	int err;
 
 	WRITE_ONCE(service->probe_at, 0);
+	service->probe_why = NULL;
 	err = fido_bus_call_probe(fdev);
-	if (err == -ENOMEM)
-		return fido_bus_probe_later(service);
-	if (!err && service->probe_told)
-		fido_service_clear(service, FIDO_XS_SERVICE_ERROR);
-	service->probe_told = false;
+	if (err == -ENOMEM || (err == -EAGAIN && service->probe_why))
+		return fido_bus_probe_later(service, err);
+	if (!err && service->probe_tries >= PROBE_QUIET)
+		fido_error_over(fdev);
+	service->probe_tries = 0;
 	return err;
 }
 
@@ -231,7 +250,7 @@ struct fido_device *fido_device_add(struct fido_service *service,
 
 /**
  * fido_device_probe - offer a service to its driver once more
- * @fdev: device that has none because of lack of memory
+ * @fdev: device that has none as something was missing: memory, mostly
  *
  * Its driver may have gone meanwhile; a new one is offered it anyway.
  *

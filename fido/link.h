@@ -101,6 +101,7 @@ struct fido_link_slot {
  * @must_wait: the link does not start over in this run of @work
  * @peer_state: the peer's xenbus state, as the latest watch told, or as was
  *	read while no watch can tell
+ * @watched: that watch has told something: it exists
  * @progress: something has changed in this run of @work
  * @pause: milliseconds until @work looks again, while it waits for something
  *	that no event tells
@@ -149,6 +150,7 @@ struct fido_link {
 	const char *waits_for;
 	bool must_wait;
 	enum xenbus_state peer_state;
+	bool watched;
 	bool progress;
 	unsigned int pause;
 	enum xenbus_state shown;

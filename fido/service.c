@@ -756,7 +756,7 @@ static bool service_probe(struct fido_service *service)
 }
 
 /**
- * fido_services_probe - probe those again whose drivers found no memory
+ * fido_services_probe - probe those again whose drivers missed something
  * @link: link
  *
  * Context: the link's work.

@@ -45,8 +45,9 @@ struct fido_link;
  * @retry_at: jiffies before which the start is not tried again; zero: at once
  * @probe_at: the same for the driver's ->probe(), and whether that has to be
  *	called at all; set with the device locked
- * @probe_told: there was no memory in ->probe(), and that was reported; with
- *	the device locked
+ * @probe_tries: of ->probe(), which all have to be tried again; with the device
+ *	locked
+ * @probe_why: what the last one waits for, as the driver has said, or NULL
  * @param_lost: a parameter could not be read for lack of memory, since ->probe()
  *	was called; not under @lock
  * @affinity: CPUs that were set for the events of each channel, or NULL
@@ -75,7 +76,8 @@ struct fido_service {
 	unsigned int nr_starved;
 	unsigned long retry_at;
 	unsigned long probe_at;
-	bool probe_told;
+	unsigned int probe_tries;
+	const char *probe_why;
 	bool param_lost;
 	struct cpumask *affinity[FIDO_MAX_CHANNELS];
 	bool up;

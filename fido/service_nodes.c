@@ -182,6 +182,18 @@ void fido_service_clear(const struct fido_service *service, const char *name)
 }
 
 /**
+ * fido_error_over - what fido_error() has told of a service is over
+ * @fdev: service
+ *
+ * Context: process, sleeps.
+ */
+void fido_error_over(struct fido_device *fdev)
+{
+	fido_service_clear(fdev->service, FIDO_XS_SERVICE_ERROR);
+}
+EXPORT_SYMBOL_GPL(fido_error_over);
+
+/**
  * fido_service_report_state - show whether a service is up
  * @service: service, locked
  *

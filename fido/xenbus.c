@@ -23,27 +23,10 @@ static bool fido_otherend_will_handle(struct xenbus_watch *watch,
 	return watch->nr_pending == 0;
 }
 
-static void fido_otherend_changed(struct xenbus_device *xbdev,
-				  enum xenbus_state state)
-{
-	struct fido_link *link = dev_get_drvdata(&xbdev->dev);
-
-	/*
-	 * The kernel bounds the queue of this watch for backends only; a
-	 * backend can be hostile, too (XSA-349).
-	 */
-	if (!xbdev->otherend_watch.will_handle)
-		WRITE_ONCE(xbdev->otherend_watch.will_handle,
-			   fido_otherend_will_handle);
-	/* the rest is for the link's work; this thread must not be kept */
-	if (link)
-		fido_link_peer_state(link, state);
-}
-
 /*
- * A device that was not probed for lack of memory is tried again, as nobody
- * would tell that there is some: less and less often, since xenbus logs each
- * failure.
+ * A device that was not probed for lack of memory, or of a watch on the other
+ * end, is tried again, as nobody would tell that there is some: less and less
+ * often, since xenbus logs each failure.
  */
 #define PROBE_MIN_SECS		1
 #define PROBE_MAX_SECS		32
@@ -62,6 +45,28 @@ static void fido_probe_later(void)
 				 PROBE_MAX_SECS);
 }
 
+static void fido_otherend_changed(struct xenbus_device *xbdev,
+				  enum xenbus_state state)
+{
+	struct fido_link *link = dev_get_drvdata(&xbdev->dev);
+
+	/*
+	 * The kernel bounds the queue of this watch for backends only; a
+	 * backend can be hostile, too (XSA-349).
+	 */
+	if (!xbdev->otherend_watch.will_handle)
+		WRITE_ONCE(xbdev->otherend_watch.will_handle,
+			   fido_otherend_will_handle);
+	if (!link)
+		return;
+	/* each new watch fires at once: now the probe has succeeded as a whole */
+	if (!READ_ONCE(link->watched))
+		fido_probe_pause = PROBE_MIN_SECS;
+	WRITE_ONCE(link->watched, true);
+	/* the rest is for the link's work; this thread must not be kept */
+	fido_link_peer_state(link, state);
+}
+
 /*
  * This thread tells all links of their peers: it must not wait for a disk that
  * waits for one of them.
@@ -71,9 +76,7 @@ static int fido_probe(struct xenbus_device *xbdev, bool is_frontend)
 	unsigned int noio = memalloc_noio_save();
 	int err = fido_link_add(xbdev, is_frontend);
 
-	if (!err)
-		fido_probe_pause = PROBE_MIN_SECS;
-	else if (err == -ENOMEM)
+	if (err == -ENOMEM)
 		fido_probe_later();
 	memalloc_noio_restore(noio);
 	return err;
@@ -91,11 +94,18 @@ static int fido_back_probe(struct xenbus_device *xbdev,
 	return fido_probe(xbdev, false);
 }
 
-/* Mostly the same thread. */
+/*
+ * Mostly the same thread. xenbus watches the other end once ->probe() has
+ * succeeded. If it cannot, it calls this, and tells nobody. A device that really
+ * goes so early is not found any more.
+ */
 static compat_remove_t fido_xenbus_remove(struct xenbus_device *xbdev)
 {
+	const struct fido_link *link = dev_get_drvdata(&xbdev->dev);
 	unsigned int noio = memalloc_noio_save();
 
+	if (link && !READ_ONCE(link->watched))
+		fido_probe_later();
 	fido_link_remove(xbdev);
 	memalloc_noio_restore(noio);
 	compat_remove_return();

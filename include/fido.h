@@ -119,7 +119,7 @@ struct fido_device {
  * struct fido_driver - a client
  * @type: type of the services it serves
  * @probe: a service has appeared. May sleep. Usually reads its parameters and
- *	calls fido_enable().
+ *	calls fido_enable(). What cannot be yet is called again: see fido_defer().
  * @remove: the service goes away, or the client does. May sleep. Has to call
  *	fido_disable() before it takes away what ->down() needs.
  * @up: both sides are ready; fido_chan() gives the channels. May sleep.
@@ -176,12 +176,14 @@ static inline void *fido_get_drvdata(struct fido_device *fdev)
 int fido_enable(struct fido_device *fdev,
 		const struct fido_service_config *config);
 void fido_disable(struct fido_device *fdev);
+int fido_defer(struct fido_device *fdev, const char *why);
 u16 fido_peer_domid(const struct fido_device *fdev);
 char *fido_param(struct fido_device *fdev, const char *name);
 int fido_param_uint(struct fido_device *fdev, const char *name,
 		    unsigned int *value);
 __printf(3, 4)
 void fido_error(struct fido_device *fdev, int err, const char *fmt, ...);
+void fido_error_over(struct fido_device *fdev);
 __printf(3, 4)
 void fido_report(struct fido_device *fdev, const char *name,
 		 const char *fmt, ...);

@@ -127,7 +127,7 @@ enum mmblk_op {
 };
 
 /* flags of a request */
-#define MMBLK_F_FUA	0x01	/* WRITE: durable at completion */
+#define MMBLK_F_FUA	0x01	/* WRITE, WRITE_ZEROES: durable at completion */
 #define MMBLK_F_NOUNMAP	0x02	/* WRITE_ZEROES: keep the space allocated */
 
 /**

@@ -282,13 +282,57 @@ static int mmblk_blkdev_submit_other(struct mmblk_job *job, blk_opf_t opf)
 	return 0;
 }
 
+static struct block_device *mmblk_job_bdev(const struct mmblk_job *job)
+{
+	return job->lane->server->backing.blkdev.dev.bdev;
+}
+
+static void mmblk_zeroes_flush(struct work_struct *work)
+{
+	struct mmblk_job *job = container_of(work, struct mmblk_job, flush);
+
+	job->status =
+		errno_to_blk_status(blkdev_issue_flush(mmblk_job_bdev(job)));
+	mmblk_job_done(job);
+}
+
+static void mmblk_zeroes_done(struct bio *bio)
+{
+	struct mmblk_job *job = bio->bi_private;
+
+	job->status = bio->bi_status;
+	bio_put(bio);
+	if (job->status)
+		mmblk_job_done(job);
+	else
+		queue_work(mmblk_wq, &job->flush);
+}
+
+/*
+ * There is no FUA for zeroes. To refuse them is no way out: not everybody writes
+ * data instead (dm-thin does not).
+ */
+static int mmblk_blkdev_submit_zeroes(struct mmblk_job *job, blk_opf_t opf,
+				      bool durable)
+{
+	struct bio *bio = mmblk_bio_alloc(job, 0, REQ_OP_WRITE_ZEROES | opf);
+
+	bio->bi_iter.bi_size = job->bytes;
+	if (durable) {
+		INIT_WORK(&job->flush, mmblk_zeroes_flush);
+		bio->bi_end_io = mmblk_zeroes_done;
+	}
+	submit_bio(bio);
+	return 0;
+}
+
 static int mmblk_blkdev_submit(struct mmblk_job *job)
 {
 	struct mmblk_server *server = job->lane->server;
 	u8 flags = mmblk_lane_request(job->lane)->flags;
-	bool through = server->backing.through || mmblk_server_uncached(server);
 	/* where there is no cache, the block layer drops it again */
-	bool fua = flags & MMBLK_F_FUA || through;
+	bool fua = flags & MMBLK_F_FUA || server->backing.through ||
+		   mmblk_server_uncached(server);
 
 	switch (job->op) {
 	case MMBLK_OP_READ:
@@ -299,13 +343,10 @@ static int mmblk_blkdev_submit(struct mmblk_job *job)
 	case MMBLK_OP_DISCARD:
 		return mmblk_blkdev_submit_other(job, REQ_OP_DISCARD);
 	case MMBLK_OP_WRITE_ZEROES:
-		/* from a client that has not heard yet */
-		if (through && bdev_write_cache(server->backing.blkdev.dev.bdev))
-			return -EOPNOTSUPP;
-		return mmblk_blkdev_submit_other(job, REQ_OP_WRITE_ZEROES |
-				(flags & MMBLK_F_NOUNMAP ? REQ_NOUNMAP : 0));
+		fua = fua && bdev_write_cache(mmblk_job_bdev(job));
+		return mmblk_blkdev_submit_zeroes(job, flags & MMBLK_F_NOUNMAP ?
+						  REQ_NOUNMAP : 0, fua);
 	default:
-		WRITE_ONCE(server->flushed, true);
 		return mmblk_blkdev_submit_other(job, REQ_OP_WRITE |
 						 REQ_PREFLUSH);
 	}

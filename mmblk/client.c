@@ -166,21 +166,23 @@ static const char *mmblk_client_refuse(const struct mmblk_client *client,
 }
 
 /*
- * Requests go at once, the limits follow when the disk's work gets there, which
- * nobody can wait for: it may wait for requests itself. If they know of no write
- * cache so far, flushes end in the block layer until then: no write may need
- * one. The disk that is not there yet has no requests.
+ * Whether the disk has a write cache is settled by the first configuration, for
+ * all its life. Where there is none, the block layer ends flushes by itself and
+ * takes REQ_FUA away, and so does whatever is stacked above, like dm, which may
+ * not look again. How long what they have passed on so is on its way, nobody
+ * can tell: the block layer takes it away before a freeze of the queue waits
+ * for the bio. So a cache that is there later is written through, and one that
+ * is not there any more is flushed for nothing.
  */
 static void mmblk_client_accept(struct mmblk_client *client,
 				const struct mmblk_config *config)
 {
-	bool through = config->flags & MMBLK_C_WRITE_CACHE &&
-		       client->has_config &&
-		       (client->through || !client->flushes);
+	bool cache = config->flags & MMBLK_C_WRITE_CACHE;
 
-	WRITE_ONCE(client->zeroes_since, 0);
+	if (!client->has_config)
+		client->flushes = cache;
 	/* before mmblk_client_run(): who finds the queues running sees it */
-	WRITE_ONCE(client->through, through);
+	WRITE_ONCE(client->through, cache && !client->flushes);
 	client->config = *config;
 	client->has_config = true;
 	if (client->anew)

@@ -119,11 +119,10 @@ struct mmblk_queue {
  * @has_config: there is one
  * @anew: the service that took the disk over has not sent one yet
  * @tell: the service has not been told of the disk yet
- * @flushes: the block layer sends flushes: its limits have a write cache
- * @through: the server has a write cache, and the block layer may have dropped
- *	a flush as it did not know: each write is to be durable
- * @zeroes_since: jiffies since when zeroes wait for the end of that; zero: none
- *	has since the latest configuration
+ * @flushes: the block layer sends flushes: its limits have a write cache. Not
+ *	changed after the first configuration.
+ * @through: the server has a write cache, and the block layer does not know:
+ *	each write is to be durable
  * @refused: why the latest configuration was not taken, or NULL
  * @work: carries the configuration over to the disk, adds it first
  * @failed: add_disk() failed, once is enough; belongs to @work
@@ -159,7 +158,6 @@ struct mmblk_client {
 	bool tell;
 	bool flushes;
 	bool through;
-	unsigned long zeroes_since;
 	const char *refused;
 	struct delayed_work work;
 	struct mmblk_config applied;

@@ -258,8 +258,8 @@ static int mmblk_disk_limits(struct mmblk_client *client,
 		.discard_granularity = c->discard_granularity,
 		.discard_alignment = c->discard_alignment,
 		.max_write_zeroes_sectors = c->write_zeroes_sectors,
-		.write_cache = c->flags & MMBLK_C_WRITE_CACHE,
-		.fua = c->flags & MMBLK_C_FUA,
+		.write_cache = client->flushes,
+		.fua = client->flushes && c->flags & MMBLK_C_FUA,
 		.rotational = c->flags & MMBLK_C_ROTATIONAL,
 		.stable_writes = c->flags & MMBLK_C_STABLE_WRITES,
 	};
@@ -318,30 +318,6 @@ static void mmblk_disk_report(struct mmblk_client *client)
 				 "it is not kept, the server's mmblk cannot do so");
 }
 
-/*
- * The limits are those of a configuration now. Requests that the block layer had
- * taken before may have lost their REQ_FUA there, and be on their way still:
- * writes are durable for a second more. A disk that is not there yet has none.
- */
-static void mmblk_disk_flushes(struct mmblk_client *client,
-			       const struct mmblk_config *c)
-{
-	bool cache = c->flags & MMBLK_C_WRITE_CACHE;
-	bool settled, through;
-
-	spin_lock_bh(&client->lock);
-	/* while the link is down what was stripped of FUA before only waits */
-	settled = cache && (!client->added ||
-			    (client->flushes && client->running));
-	client->flushes = cache;
-	/* the latest one may be another one already */
-	through = client->config.flags & MMBLK_C_WRITE_CACHE && !settled;
-	WRITE_ONCE(client->through, through);
-	spin_unlock_bh(&client->lock);
-	if (through)
-		queue_delayed_work(mmblk_wq, &client->work, HZ);
-}
-
 static int mmblk_disk_apply(struct mmblk_client *client,
 			    const struct mmblk_config *c)
 {
@@ -359,7 +335,6 @@ static int mmblk_disk_apply(struct mmblk_client *client,
 		set_disk_ro(client->disk, read_only);
 	set_capacity_and_notify(client->disk, c->sectors);
 	client->applied = *c;
-	mmblk_disk_flushes(client, c);
 	return 0;
 }
 
@@ -394,9 +369,6 @@ static bool mmblk_disk_take_config(struct mmblk_client *client,
 	*c = client->config;
 	tell = client->tell;
 	client->tell = false;
-	/* from here on its limits may be in force */
-	if (!(c->flags & MMBLK_C_WRITE_CACHE))
-		client->flushes = false;
 	spin_unlock_bh(&client->lock);
 	return tell || !client->added || client->applied.sectors != c->sectors;
 }

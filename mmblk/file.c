@@ -242,7 +242,7 @@ static int mmblk_file_wait_for(struct mmblk_file_io *io)
 		return mmblk_file_punch(io);
 	case MMBLK_OP_WRITE_ZEROES:
 		err = mmblk_file_write_zeroes(io);
-		if (!err && mmblk_file_through(io->job))
+		if (!err && io->flags & MMBLK_F_FUA)
 			err = mmblk_file_flush(io);
 		return err;
 	default:
@@ -393,7 +393,8 @@ static struct mmblk_file_io *mmblk_file_io_alloc(struct mmblk_job *job)
 	io->job = job;
 	io->pos = r->sector * MMBLK_SECTOR_SIZE;
 	io->flags = r->flags;
-	if (mmblk_file_through(job) && job->op == MMBLK_OP_WRITE)
+	if (mmblk_file_through(job) && (job->op == MMBLK_OP_WRITE ||
+					job->op == MMBLK_OP_WRITE_ZEROES))
 		io->flags |= MMBLK_F_FUA;
 	io->nr_vecs = nr;
 	return io;

@@ -5,20 +5,27 @@
  * The link's work, which probes, has other services to look after.
  *
  * The service is offered once it is open. A service that is removed meanwhile
- * waits some seconds, so that whoever comes next finds the device closed; then
- * the work is left alone with the server, closes what it has opened, and frees
- * it. Nothing else refers to the service from there.
+ * waits until the opening is some seconds old, so that whoever comes next finds
+ * the device closed; then the work is left alone with the server, closes what it
+ * has opened, and frees it. Nothing else refers to the service from there. A new
+ * service that finds the device in use by such a work tries again.
  */
 #include <linux/err.h>
 #include <linux/jiffies.h>
+#include <linux/list.h>
 #include <linux/sched/mm.h>
 #include <linux/string.h>
 #include <linux/workqueue.h>
 
 #include "server.h"
 
-#define MMBLK_OPEN_SECS		5	/* that a removal waits */
-#define MMBLK_OPEN_AGAIN	HZ	/* where there was no memory */
+#define MMBLK_OPEN_SECS		5	/* that a removal waits for it */
+#define MMBLK_OPEN_AGAIN	HZ	/* of what is tried again */
+#define MMBLK_OPEN_QUIET	5	/* tries before it is told */
+
+/* All that have a work */
+static LIST_HEAD(mmblk_openings);
+static DEFINE_SPINLOCK(mmblk_openings_lock);
 
 static const char *mmblk_open_error(int err)
 {
@@ -65,8 +72,37 @@ void mmblk_opening_close(struct mmblk_server *server)
 	server->opening.open = false;
 }
 
+static void mmblk_opening_enlist(struct mmblk_opening *o)
+{
+	spin_lock(&mmblk_openings_lock);
+	list_add_tail(&o->node, &mmblk_openings);
+	spin_unlock(&mmblk_openings_lock);
+}
+
+/* The work has ended, or will not run: nothing is open that it has to close. */
+static void mmblk_opening_delist(struct mmblk_opening *o)
+{
+	spin_lock(&mmblk_openings_lock);
+	list_del(&o->node);
+	spin_unlock(&mmblk_openings_lock);
+}
+
+/* Has a service that is gone left a work here that opens the same? */
+static bool mmblk_opening_is_late(const struct mmblk_server *server)
+{
+	const struct mmblk_server *other;
+	bool found = false;
+
+	spin_lock(&mmblk_openings_lock);
+	list_for_each_entry(other, &mmblk_openings, opening.node)
+		found |= other != server && READ_ONCE(other->opening.gone) &&
+			 !strcmp(other->path, server->path);
+	spin_unlock(&mmblk_openings_lock);
+	return found;
+}
+
 /* Of the work; @lock is not held, as this can take long. */
-static int mmblk_opening_try(struct mmblk_server *server)
+static int mmblk_opening_open(struct mmblk_server *server)
 {
 	struct mmblk_opening *o = &server->opening;
 	int err;
@@ -90,6 +126,19 @@ static int mmblk_opening_try(struct mmblk_server *server)
 	return err;
 }
 
+/* Returns -ENOMEM, or -EAGAIN, if it is to be tried again. */
+static int mmblk_opening_try(struct mmblk_server *server)
+{
+	/* before, as it may be over afterwards */
+	bool late = mmblk_opening_is_late(server);
+	int err = mmblk_opening_open(server);
+
+	if (late && (err == -EBUSY || err == -ETXTBSY))
+		return -EAGAIN;
+	/* of anything else that would be an error like others */
+	return err == -EAGAIN ? -EIO : err;
+}
+
 /* The following are called with @lock held, and the service still there. */
 
 static void mmblk_opening_failed(struct mmblk_server *server, int err)
@@ -104,15 +153,16 @@ static void mmblk_opening_failed(struct mmblk_server *server, int err)
 			   path, mmblk_open_error(err));
 }
 
-static void mmblk_opening_again(struct mmblk_server *server)
+/* Whoever adds a service takes an error for the end: it is one if it lasts. */
+static void mmblk_opening_again(struct mmblk_server *server, int err)
 {
 	struct mmblk_opening *o = &server->opening;
 
-	if (!o->told)
-		dev_warn(&server->service.fdev->dev,
-			 "cannot open %s, there is no memory: trying again\n",
-			 server->path);
-	o->told = true;
+	if (++o->tries == MMBLK_OPEN_QUIET)
+		fido_error(server->service.fdev, err,
+			   "cannot open %s, %s: trying again", server->path,
+			   err == -ENOMEM ? "there is no memory" :
+			   "a service that was removed still opens it");
 	queue_delayed_work(mmblk_open_wq, &o->work, MMBLK_OPEN_AGAIN);
 }
 
@@ -125,6 +175,8 @@ static void mmblk_opening_succeeded(struct mmblk_server *server)
 	if (!fido_param_uint(fdev, "bounce", &bounce))
 		server->backing.bounce = bounce;
 	fido_report(fdev, "bounce-used", "%u", server->backing.bounce);
+	if (server->opening.tries >= MMBLK_OPEN_QUIET)
+		fido_error_over(fdev);
 	mmblk_enable(&server->service);
 }
 
@@ -136,8 +188,8 @@ static bool mmblk_opening_end(struct mmblk_server *server, int err)
 		mmblk_opening_close(server);
 		return false;
 	}
-	if (err == -ENOMEM) {
-		mmblk_opening_again(server);
+	if (err == -ENOMEM || err == -EAGAIN) {
+		mmblk_opening_again(server, err);
 		return true;
 	}
 	if (err)
@@ -163,6 +215,7 @@ static void mmblk_opening_work(struct work_struct *work)
 	again = mmblk_opening_end(server, err);
 	mutex_unlock(&o->lock);
 	if (!again) {
+		mmblk_opening_delist(o);
 		complete(&o->done);
 		mmblk_server_put(server);
 	}
@@ -210,8 +263,22 @@ int mmblk_opening_start(struct mmblk_service *service)
 
 	/* for the work */
 	kref_get(&server->opening.refs);
+	server->opening.until = jiffies + MMBLK_OPEN_SECS * HZ;
+	mmblk_opening_enlist(&server->opening);
 	queue_delayed_work(mmblk_open_wq, &server->opening.work, 0);
 	return 0;
+}
+
+/*
+ * As the time counts from the beginning of the opening, all those that are there
+ * when a link is removed wait no longer than one of them, one after the other.
+ */
+static bool mmblk_opening_wait(struct mmblk_opening *o)
+{
+	unsigned long now = jiffies;
+	unsigned long left = time_before(now, o->until) ? o->until - now : 0;
+
+	return wait_for_completion_timeout(&o->done, left);
 }
 
 /**
@@ -227,13 +294,13 @@ void mmblk_opening_stop(struct mmblk_service *service)
 	struct mmblk_opening *o = &server->opening;
 
 	mutex_lock(&o->lock);
-	o->gone = true;
+	WRITE_ONCE(o->gone, true);
 	mutex_unlock(&o->lock);
 	/* from here on it is not queued again */
 	if (cancel_delayed_work(&o->work)) {
+		mmblk_opening_delist(o);
 		mmblk_server_put(server);
-	} else if (!wait_for_completion_timeout(&o->done,
-						MMBLK_OPEN_SECS * HZ)) {
+	} else if (!mmblk_opening_wait(o)) {
 		dev_warn(&service->fdev->dev,
 			 "%s is still being opened, and will be closed then\n",
 			 server->path);

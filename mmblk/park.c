@@ -38,19 +38,19 @@ static struct mmblk_client *mmblk_park_find(const struct mmblk_client *like)
 	return NULL;
 }
 
-/* Tags and queues of a disk are there as long as it is. */
+/*
+ * Tags and queues of a disk are there as long as it is. The service that has it
+ * may be on its way out, or of a VM that is dead, which the toolstack sees off.
+ */
 static int mmblk_park_fits(const struct mmblk_client *client,
 			   const struct mmblk_client *like)
 {
 	struct fido_device *fdev = like->service.fdev;
 	unsigned int poll = client->nr_poll;
 
-	if (!client->parked || client->abandoned) {
-		fido_error(fdev, -EBUSY,
-			   "%s is still there: remove its stale link",
-			   client->keep);
-		return -EBUSY;
-	}
+	if (!client->parked || client->abandoned)
+		return fido_defer(fdev,
+				  "its disk is still there: remove its stale link");
 	if (client->service.nr_queues != like->service.nr_queues ||
 	    poll != like->nr_poll) {
 		fido_error(fdev, -EINVAL,
@@ -67,7 +67,8 @@ static int mmblk_park_fits(const struct mmblk_client *client,
  * @client: new, with its parameters and a name to be kept by
  *
  * Return: the disk that waits, not parked any more; @client, now known by its
- * name, if there is none; or an ERR_PTR, and the service has been told why.
+ * name, if there is none; or an ERR_PTR, for ->probe(): the service has been told
+ * why, or tries again.
  */
 struct mmblk_client *mmblk_park_claim(struct mmblk_client *client)
 {

@@ -388,11 +388,10 @@ static void mmblk_server_tell(struct mmblk_server *server,
 
 	server->config = *config;
 	/*
-	 * What was flushed before does not count. A client that comes up makes
-	 * sure itself that no flush is missing: mmblk_client_accept().
+	 * A client that comes up makes sure itself that no flush is missing:
+	 * mmblk_client_accept().
 	 */
-	if (anew || cached != server->cached)
-		WRITE_ONCE(server->flushed, anew && cached);
+	cached = cached && (anew || server->cached);
 	/* pairs with the acquire in mmblk_server_uncached() */
 	smp_store_release(&server->cached, cached);
 }

@@ -49,6 +49,7 @@ struct task_struct;
  * @nr_segs: segments in the list that @pages has a page for
  * @held: pages of a third domain's memory that a reference is held on
  * @nr_held: number of these runs
+ * @flush: makes zeroes durable, where there is no FUA for them
  */
 struct mmblk_job {
 	struct mmblk_lane *lane;
@@ -62,6 +63,7 @@ struct mmblk_job {
 	unsigned int nr_segs;
 	struct fido_run *held;
 	unsigned int nr_held;
+	struct work_struct flush;
 };
 
 /**
@@ -138,23 +140,28 @@ struct mmblk_lane {
 /**
  * struct mmblk_opening - how far a server has got with what is behind
  * @refs: of the server: one of the service, one of @work until it has ended
- * @work: opens it, again and again while there is no memory
+ * @work: opens it, again and again while there is no memory, or while the work
+ *	of a service that is gone has it
+ * @node: in the list of those with such a work
  * @lock: guards @gone; the end of @work, which uses the service, holds it
  * @gone: the service has been removed
  * @done: @work has ended
+ * @until: how long a removal waits for that, in jiffies
  * @open: it is open. Of @work until that has ended, then of the service.
  * @keeping: @work had opened it, but was to keep it, too
- * @told: there was no memory, and that was reported
+ * @tries: of @work that are followed by another one
  */
 struct mmblk_opening {
 	struct kref refs;
 	struct delayed_work work;
+	struct list_head node;
 	struct mutex lock;	/* @gone */
 	bool gone;
 	struct completion done;
+	unsigned long until;
 	bool open;
 	bool keeping;
-	bool told;
+	unsigned int tries;
 };
 
 /**
@@ -167,8 +174,8 @@ struct mmblk_opening {
  * @backing: the device or file, once it is open
  * @limit: what the client may ask of it
  * @config: what the client was told; of lane 0's thread
- * @cached: it was told of a write cache; set by lane 0's thread
- * @flushed: and has flushed since, if it was told of none before
+ * @cached: it was told of a write cache when it came up, and of nothing else
+ *	since; set by lane 0's thread
  * @lane: one for each channel
  */
 struct mmblk_server {
@@ -181,22 +188,21 @@ struct mmblk_server {
 	struct mmblk_limit limit;
 	struct mmblk_config config;
 	bool cached;
-	bool flushed;
 	struct mmblk_lane **lane;
 };
 
 #define to_mmblk_server(s) container_of(s, struct mmblk_server, service)
 
 /*
- * Does the client not know that it has to flush? Then each write must be durable
- * when it is answered. A device whose cache is switched on says nothing, and
- * the client hears of it a second later, or more.
+ * May the client not know that it has to flush? Then each write must be durable
+ * when it is answered. A device whose cache is switched on says nothing, the
+ * client hears of it a second later, or more, and nobody can tell how long what
+ * it has sent before is on its way: until it comes up again.
  */
 static inline bool mmblk_server_uncached(const struct mmblk_server *server)
 {
 	/* pairs with the release in mmblk_server_tell() */
-	return !smp_load_acquire(&server->cached) ||
-	       !READ_ONCE(server->flushed);
+	return !smp_load_acquire(&server->cached);
 }
 
 /* server.c */

@@ -17,7 +17,7 @@ struct attribute_group;
  * @MMBLK_STAT_FLUSHES: FLUSH requests
  * @MMBLK_STAT_DISCARDS: DISCARD requests
  * @MMBLK_STAT_WRITE_ZEROES: WRITE_ZEROES requests
- * @MMBLK_STAT_FUA: WRITE requests with MMBLK_F_FUA
+ * @MMBLK_STAT_FUA: WRITE and WRITE_ZEROES requests with MMBLK_F_FUA
  * @MMBLK_STAT_WRITE_BYTES: data of WRITE requests
  * @MMBLK_STAT_SEGMENTS: segments of the data
  * @MMBLK_STAT_LISTS: segment lists outside of a message

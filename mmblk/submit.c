@@ -11,41 +11,20 @@
 #include "client.h"
 #include "segs.h"
 
-/* How long zeroes wait, at most; much longer than it takes if nothing is wrong */
-#define MMBLK_ZEROES_WAIT	(30 * HZ)
-
-/*
- * What they wait for are the limits. Those may fail, or wait themselves, for
- * whoever writes an attribute of the queue: he may hold their lock, and have
- * frozen the queue, until no request is left.
- */
-static blk_status_t mmblk_hold_zeroes(struct mmblk_client *client)
+/* Where no flush follows each write has to be durable, and zeroes, too. */
+static u8 mmblk_write_flags(const struct mmblk_client *client,
+			    const struct request *rq)
 {
-	unsigned long since = READ_ONCE(client->zeroes_since);
+	u8 flags = 0;
 
-	if (!since)
-		WRITE_ONCE(client->zeroes_since, jiffies ?: 1);
-	else if (time_after(jiffies, since + MMBLK_ZEROES_WAIT))
-		return BLK_STS_NOTSUPP;
-	return BLK_STS_RESOURCE;
+	if (rq->cmd_flags & REQ_FUA || READ_ONCE(client->through))
+		flags |= MMBLK_F_FUA;
+	if (req_op(rq) == REQ_OP_WRITE_ZEROES && rq->cmd_flags & REQ_NOUNMAP)
+		flags |= MMBLK_F_NOUNMAP;
+	return flags;
 }
 
-/*
- * While the block layer may drop flushes that the server needs, each write is
- * made durable by itself. Zeroes cannot be, so they wait: it is over in a
- * second or two. Refusing them would not do, as not everybody writes data
- * instead (dm-thin does not).
- */
-static blk_status_t mmblk_fill_through(struct mmblk_client *client,
-				       struct mmblk_request *head)
-{
-	if (head->op == MMBLK_OP_WRITE)
-		head->flags |= MMBLK_F_FUA;
-	return head->op == MMBLK_OP_WRITE_ZEROES ? mmblk_hold_zeroes(client) :
-						   BLK_STS_OK;
-}
-
-static blk_status_t mmblk_fill_head(struct mmblk_client *client,
+static blk_status_t mmblk_fill_head(const struct mmblk_client *client,
 				    struct request *rq,
 				    struct mmblk_request *head)
 {
@@ -74,12 +53,9 @@ static blk_status_t mmblk_fill_head(struct mmblk_client *client,
 
 	head->sector = blk_rq_pos(rq);
 	head->bytes = blk_rq_bytes(rq);
-	if (head->op == MMBLK_OP_WRITE && rq->cmd_flags & REQ_FUA)
-		head->flags |= MMBLK_F_FUA;
-	if (head->op == MMBLK_OP_WRITE_ZEROES && rq->cmd_flags & REQ_NOUNMAP)
-		head->flags |= MMBLK_F_NOUNMAP;
-	return READ_ONCE(client->through) ? mmblk_fill_through(client, head) :
-					    BLK_STS_OK;
+	if (head->op == MMBLK_OP_WRITE || head->op == MMBLK_OP_WRITE_ZEROES)
+		head->flags = mmblk_write_flags(client, rq);
+	return BLK_STS_OK;
 }
 
 /*

@@ -116,7 +116,7 @@ static u8 wire_refuse_op(const struct mmblk_request *r,
 	if (r->op == MMBLK_OP_WRITE)
 		flags = MMBLK_F_FUA;
 	if (r->op == MMBLK_OP_WRITE_ZEROES)
-		flags = MMBLK_F_NOUNMAP;
+		flags = MMBLK_F_FUA | MMBLK_F_NOUNMAP;
 	if (r->flags & ~flags)
 		return MMBLK_INVAL;
 	if (device->read_only && r->op != MMBLK_OP_READ &&

@@ -193,6 +193,38 @@ what_is_kept() {
 	loop_destroy "$loop"
 }
 
+# error_of NODES: what a service is told to be wrong
+error_of() {
+	in_dom0 "xenstore-read $1/error 2> /dev/null || true"
+}
+
+waits_for_disk() {
+	[[ $(error_of "$1") == *'its disk is still there'* ]]
+}
+
+is_fine() {
+	[ -z "$(error_of "$1")" ]
+}
+
+# A second service of the disk that is found before the first one has gone waits for that; it is told if it lasts.
+found_too_early() {
+	local services first
+	SERVED=/dev/xvdb
+	disk_up --keep
+	services=/local/domain/$(domid_of b)/device/fido/$(domid_of a)/service
+	first=$services/$(in_dom0 "xenstore-list $services" | head -n 1)
+	in_dom0 "for n in role keep serial queues; do v=\$(xenstore-read $first/\$n 2> /dev/null) && xenstore-write $services/9/\$n \"\$v\"; done; xenstore-write $services/9/type mmblk"
+	wait_for 30 waits_for_disk "$services/9"
+	in_dom0 "xenstore-rm $first"
+	wait_for 30 is_fine "$services/9"
+	wait_for 30 parked_is 0
+	in_dom0 "xenstore-rm $services/9"
+	wait_for 30 parked_is 1
+	in_vm b "echo 1 > /sys/block/$DISK/mmblk/abandon"
+	wait_for 30 no_disk
+	no_links
+}
+
 # Nobody names it any more, and its server is away: it goes once nobody has it open, and does not wait for ever.
 dropped() {
 	configure
@@ -217,7 +249,7 @@ dropped() {
 }
 
 run() {
-	expect_log 'I/O error|Buffer I/O|timeout error|cannot serve|cannot keep'
+	expect_log 'I/O error|Buffer I/O|timeout error|cannot serve|cannot keep|its disk is still there'
 	no_links
 	wait_for 30 no_disk
 	watch_fresh
@@ -234,6 +266,7 @@ run() {
 		abandoned
 		what_is_kept
 		dropped
+		found_too_early
 	fi
 }
 
