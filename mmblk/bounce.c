@@ -3,65 +3,148 @@
  * Client: copies of data that the peer cannot read where it is.
  *
  * They are made on the way to swap, too, when memory is short: then there is
- * room for one of the largest requests, which each disk has for itself. So
+ * room for one of the largest requests, which the disks of a link share. So
  * requests that have to be copied get on one after the other, whatever others
- * use: the next one is tried when this one is complete. While the service is
- * down, what was in flight keeps its copy, and nothing is sent.
+ * use: who found it taken is called again by the block layer after some
+ * milliseconds. A server that never completes a request stalls no disks but its
+ * own with it. While the service is down, what was in flight keeps its copy, and
+ * nothing is sent.
  */
 #include <linux/bitops.h>
+#include <linux/device.h>
 #include <linux/gfp.h>
+#include <linux/kref.h>
+#include <linux/list.h>
 #include <linux/math.h>
 #include <linux/mm.h>
+#include <linux/mutex.h>
+#include <linux/slab.h>
 
 #include "bounce.h"
 #include "fido.h"
 #include "mmblk_proto.h"
 #include "segs.h"
 
-/**
- * mmblk_reserve_fill - have the room, in pages that the peer sees
- * @reserve: reserve that is not in use
- * @chan: channel of the peer
- *
- * A disk without it is as good as any as long as there is memory, so that it
- * cannot be had is no error. Pages that the peer does not see are tried again
- * the next time, and found out when they are named.
- *
- * Context: process, sleeps.
- */
-void mmblk_reserve_fill(struct mmblk_reserve *reserve, struct fido_chan *chan)
-{
-	/* small allocations do not fail otherwise, but wait */
-	const gfp_t gfp = GFP_KERNEL | __GFP_NOWARN | __GFP_NORETRY;
+/* Small allocations do not fail otherwise, but wait. */
+#define MMBLK_RESERVE_GFP	(GFP_KERNEL | __GFP_NOWARN | __GFP_NORETRY)
 
+/**
+ * struct mmblk_reserve - room for one copy, for when there is no memory
+ * @ref: of each disk that uses it
+ * @node: in mmblk_reserves
+ * @link: device of the link, held; it may be gone otherwise, as long as a disk
+ *	is parked that came up with it
+ * @pages: the room, for the largest request
+ * @taken: it is in use (bit 0)
+ */
+struct mmblk_reserve {
+	struct kref ref;
+	struct list_head node;
+	struct device *link;
+	struct fido_pages *pages;
+	unsigned long taken;
+};
+
+/* Guards the list, and that nobody comes when the last one goes. */
+static DEFINE_MUTEX(mmblk_reserves_lock);
+static LIST_HEAD(mmblk_reserves);
+
+static struct mmblk_reserve *mmblk_reserve_find(struct device *link)
+{
+	struct mmblk_reserve *reserve;
+
+	list_for_each_entry(reserve, &mmblk_reserves, node)
+		if (reserve->link == link)
+			return reserve;
+	return NULL;
+}
+
+/* In pages that the peer sees, which nobody can see to later. */
+static struct mmblk_reserve *mmblk_reserve_make(struct fido_device *fdev)
+{
+	struct mmblk_reserve *reserve;
+
+	reserve = kzalloc(sizeof(*reserve), MMBLK_RESERVE_GFP);
+	if (!reserve)
+		return NULL;
+	reserve->pages = fido_pages_alloc(MMBLK_MAX_BYTES / PAGE_SIZE,
+					  MMBLK_RESERVE_GFP);
 	if (!reserve->pages)
-		reserve->pages = fido_pages_alloc(MMBLK_MAX_BYTES / PAGE_SIZE,
-						  gfp);
-	if (reserve->pages)
-		mmblk_pages_show(chan, reserve->pages, gfp);
+		goto err_free;
+	if (mmblk_pages_show(fido_chan(fdev, 0), reserve->pages,
+			     MMBLK_RESERVE_GFP))
+		goto err_pages;
+	kref_init(&reserve->ref);
+	reserve->link = get_device(fdev->dev.parent);
+	list_add(&reserve->node, &mmblk_reserves);
+	return reserve;
+
+err_pages:
+	fido_pages_free(reserve->pages);
+err_free:
+	kfree(reserve);
+	return NULL;
 }
 
 /**
- * mmblk_reserve_free - give it up
- * @reserve: reserve that is not in use
+ * mmblk_reserve_get - get the reserve of a link
+ * @fdev: a service of the link; its channels exist
+ *
+ * A disk without it is as good as any as long as there is memory, so that it
+ * cannot be had is no error.
+ *
+ * Context: process, sleeps.
+ * Return: reserve, for mmblk_reserve_put(); NULL if there was no memory for it.
  */
-void mmblk_reserve_free(struct mmblk_reserve *reserve)
+struct mmblk_reserve *mmblk_reserve_get(struct fido_device *fdev)
 {
-	if (reserve->pages)
-		fido_pages_free(reserve->pages);
-	reserve->pages = NULL;
+	struct mmblk_reserve *reserve;
+
+	mutex_lock(&mmblk_reserves_lock);
+	reserve = mmblk_reserve_find(fdev->dev.parent);
+	if (reserve)
+		kref_get(&reserve->ref);
+	else
+		reserve = mmblk_reserve_make(fdev);
+	mutex_unlock(&mmblk_reserves_lock);
+	return reserve;
+}
+
+static void mmblk_reserve_release(struct kref *ref)
+{
+	struct mmblk_reserve *reserve =
+		container_of(ref, struct mmblk_reserve, ref);
+
+	list_del(&reserve->node);
+	mutex_unlock(&mmblk_reserves_lock);
+	put_device(reserve->link);
+	fido_pages_free(reserve->pages);
+	kfree(reserve);
+}
+
+/**
+ * mmblk_reserve_put - a disk does not use it any more
+ * @reserve: reserve, or NULL; no copy of this disk is in it
+ *
+ * Context: process, sleeps.
+ */
+void mmblk_reserve_put(struct mmblk_reserve *reserve)
+{
+	if (reserve)
+		kref_put_mutex(&reserve->ref, mmblk_reserve_release,
+			       &mmblk_reserves_lock);
 }
 
 static struct fido_pages *mmblk_reserve_take(struct mmblk_reserve *reserve)
 {
-	if (!reserve->pages || test_and_set_bit_lock(0, &reserve->taken))
+	if (!reserve || test_and_set_bit_lock(0, &reserve->taken))
 		return NULL;
 	return reserve->pages;
 }
 
 /**
  * mmblk_bounce_get - get pages for a copy
- * @reserve: of the disk
+ * @reserve: that the disk uses, or NULL
  * @chan: channel of the peer
  * @bytes: at most MMBLK_MAX_BYTES
  *
@@ -86,7 +169,7 @@ struct fido_pages *mmblk_bounce_get(struct mmblk_reserve *reserve,
 
 /**
  * mmblk_bounce_put - a copy is not needed any more
- * @reserve: of the disk
+ * @reserve: that the disk uses, or NULL
  * @pages: the copy, NULL afterwards; may be NULL
  *
  * Context: any.
@@ -98,7 +181,7 @@ void mmblk_bounce_put(struct mmblk_reserve *reserve, struct fido_pages **pages)
 	*pages = NULL;
 	if (!old)
 		return;
-	if (old == reserve->pages)
+	if (reserve && old == reserve->pages)
 		clear_bit_unlock(0, &reserve->taken);
 	else
 		fido_pages_free(old);

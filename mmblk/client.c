@@ -33,7 +33,7 @@ static void mmblk_free_bounces(struct mmblk_queue *q)
 	unsigned int i;
 
 	for (i = 0; i < MMBLK_DEPTH; i++)
-		mmblk_bounce_put(&q->client->reserve, &q->tag[i].bounce);
+		mmblk_bounce_put(q->client->reserve, &q->tag[i].bounce);
 }
 
 static void mmblk_queue_free(struct mmblk_queue *q)
@@ -254,7 +254,8 @@ static int mmblk_client_up(struct mmblk_service *service)
 	 */
 	for (i = 0; i < service->nr_queues; i++)
 		mmblk_free_bounces(client->queue[i]);
-	mmblk_reserve_fill(&client->reserve, fido_chan(service->fdev, 0));
+	mmblk_reserve_put(client->reserve);
+	client->reserve = mmblk_reserve_get(service->fdev);
 	for (i = 0; i < service->nr_queues; i++) {
 		q = client->queue[i];
 		q->chan = fido_chan(service->fdev, i);
@@ -551,7 +552,7 @@ void mmblk_client_end(struct mmblk_client *client)
 
 	mmblk_disk_remove(client);
 	mmblk_queues_free(client, client->service.nr_queues);
-	mmblk_reserve_free(&client->reserve);
+	mmblk_reserve_put(client->reserve);
 	mmblk_disk_put(client);
 }
 

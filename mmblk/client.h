@@ -127,7 +127,8 @@ struct mmblk_queue {
  * @work: carries the configuration over to the disk, adds it first
  * @failed: add_disk() failed, once is enough; belongs to @work
  * @applied: what @work has carried over
- * @reserve: for a copy of a request's data
+ * @reserve: of the link, for a copy of a request's data, or NULL; changes while
+ *	nothing is in flight
  * @queue: hardware queues
  */
 struct mmblk_client {
@@ -161,7 +162,7 @@ struct mmblk_client {
 	const char *refused;
 	struct delayed_work work;
 	struct mmblk_config applied;
-	struct mmblk_reserve reserve;
+	struct mmblk_reserve *reserve;
 	struct mmblk_queue **queue;
 };
 

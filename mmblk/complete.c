@@ -142,7 +142,7 @@ static void mmblk_finish(struct mmblk_queue *q, struct mmblk_tag *t,
 			 struct request *rq, u8 code)
 {
 	WRITE_ONCE(t->rq, NULL);
-	mmblk_bounce_put(&q->client->reserve, &t->bounce);
+	mmblk_bounce_put(q->client->reserve, &t->bounce);
 
 	mmblk_stat_inc(&q->stats, MMBLK_STAT_COMPLETIONS);
 	if (code != MMBLK_OK)

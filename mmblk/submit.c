@@ -108,7 +108,7 @@ static void mmblk_copy_to_pages(struct request *rq, struct fido_pages *pages)
 static int mmblk_bounce(struct mmblk_queue *q, struct request *rq,
 			struct mmblk_segs *segs)
 {
-	struct mmblk_reserve *reserve = &q->client->reserve;
+	struct mmblk_reserve *reserve = q->client->reserve;
 	u32 bytes = blk_rq_bytes(rq);
 	struct fido_pages *pages;
 	int err;
@@ -231,7 +231,7 @@ blk_status_t mmblk_queue_rq(struct blk_mq_hw_ctx *hctx,
 		return BLK_STS_OK;
 
 	/* Not after a push: the request may have been completed already */
-	mmblk_bounce_put(&q->client->reserve, &q->tag[rq->tag].bounce);
+	mmblk_bounce_put(q->client->reserve, &q->tag[rq->tag].bounce);
 	spin_lock_irqsave(&q->lock, flags);
 	mmblk_stat_inc(&q->stats, MMBLK_STAT_FULL);
 	spin_unlock_irqrestore(&q->lock, flags);
