@@ -158,7 +158,7 @@ one_fate() {
 # ---- VMs that the emulator lost ----
 
 lost_now() {
-	consoles_complete "soak: $$ looks at $WHAT, $SECONDS"
+	flush_consoles "soak: $$ looks at $WHAT, $SECONDS" "${ALL[@]}"
 	lost_vms "${ALL[@]}"
 }
 
@@ -203,7 +203,7 @@ vms_drop() {
 # it the case has failed, and the runner, which finds the same in the consoles, decides.
 assert_nothing_besides() {
 	local faults
-	consoles_complete "soak: $$ has dropped $GONE, $SECONDS"
+	flush_consoles "soak: $$ has dropped $GONE, $SECONDS" "${ALL[@]}"
 	note_ends
 	faults=$(faults_besides)
 	[ -z "$faults" ] || fail "$WHAT: the emulator lost $GONE, but that is not all: $(head -n 5 <<< "$faults")"
