@@ -327,7 +327,7 @@ int main(int argc, char **argv)
 		return 0;
 	}
 	if (!argc)
-		die_usage("say what to do: fidoctl link|net|blk add|remove|list|show, see --help");
+		die_usage("say what to do: link|net|blk add|remove|list|show or watch, see --help");
 	cmd = find_command(argv[0], argc > 1 ? argv[1] : NULL);
 	used = *cmd->verb ? 2 : 1;
 	opt.arg = argv + used;

@@ -8,6 +8,7 @@
 #include "options.h"
 #include "retire.h"
 #include "util.h"
+#include "wish.h"
 
 /* How long two live VMs may take to let go of each other. */
 #define CLOSE_SECONDS 10
@@ -114,6 +115,9 @@ static void retire_if_ours(struct store *store, const struct link *link,
 	for (i = 0; i < link->nr_services; i++) {
 		service = &link->service[i];
 		if (service->id != m->id || !service_config_file(service))
+			continue;
+		/* it may have recovered */
+		if (m->park && !service_refused(service))
 			continue;
 		if (m->park && service_is_kept(service))
 			service_retire(store, link, m->id, false);

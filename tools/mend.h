@@ -17,7 +17,8 @@
  * @front: domid of the link's frontend
  * @back: domid of its backend
  * @id: of the service to remove
- * @park: what is kept stays with its VM, for the next service
+ * @park: it is one that a driver refused, and is added again: what is kept
+ *	stays with its VM for that
  */
 struct mending {
 	const struct wish *wish;

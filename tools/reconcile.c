@@ -15,8 +15,6 @@
 /* Between two attempts, doubling */
 #define FIRST_DELAY_MS	1000
 #define LAST_DELAY_MS	60000
-/* Between two looks whether a disk that is to go is still in use */
-#define IN_USE_DELAY_MS	2000
 
 /*
  * A driver tries by itself for ten seconds or so, and the peer may take as long
@@ -61,21 +59,17 @@ static void look_again(struct supervisor *sup, long long when)
 		sup->wake = when;
 }
 
-static void reread(struct supervisor *sup)
-{
-	topology_free(&sup->topology);
-	topology_read(&sup->store, &sup->topology);
-}
-
 /*
  * Returns why it was not done, to be freed, or NULL. What was read before is
- * not read again here, since the caller may still look at it.
+ * not read again: there may be hundreds of services to change, and whoever
+ * changes one looks himself whether it is still needed.
  */
 static char *try(struct supervisor *sup, int (*action)(void *mending),
 		 struct mending *mending)
 {
 	char *said;
 
+	sup->changed = true;
 	if (attempt(action, mending, sup->mask, &said)) {
 		free(said);
 		return NULL;
@@ -143,6 +137,16 @@ static struct mending mending_of(const struct config_file *file,
 
 /* Services, one at a time */
 
+/* Its other services went with it, and each is to be found missing. */
+static void reread_link(struct supervisor *sup, const struct mending *m)
+{
+	struct link *link = topology_get(&sup->store, &sup->topology, m->front,
+					 m->back);
+
+	link_read_ends(&sup->store, link);
+	link_read_services(&sup->store, link);
+}
+
 /* @action ends with the service added. */
 static void make(struct supervisor *sup, const struct config_file *file,
 		 struct wish *wish, const struct look *look,
@@ -171,7 +175,8 @@ static void make(struct supervisor *sup, const struct config_file *file,
 	if (!why)
 		wish->retry.old_id = FIDO_MAX_SERVICES;
 	free(why);
-	reread(sup);
+	if (action == mend_broken_link)
+		reread_link(sup, &m);
 }
 
 /*
@@ -197,7 +202,6 @@ static void unmake(struct supervisor *sup, const struct config_file *file,
 	wish->retry.since = 0;
 	look_again(sup, wish->retry.next);
 	free(why);
-	reread(sup);
 }
 
 static bool link_in_use(const struct link *link)
@@ -430,6 +434,19 @@ static bool has_use(const struct supervisor *sup, const struct link *link)
 	return false;
 }
 
+/* Of a VM that is not named any more nobody tells else. */
+static void watch_running(struct supervisor *sup, const struct link *link)
+{
+	const struct domain *domain;
+	unsigned int side;
+
+	for (side = 0; side < NR_SIDES; side++) {
+		domain = &link->end[side].domain;
+		if (domain->running)
+			watches_add(&sup->watches, &sup->store, domain->domid);
+	}
+}
+
 /* Its driver tells when it is closed, and then this is tried again. */
 static bool is_open(struct supervisor *sup, const struct link *link,
 		    const struct service *service)
@@ -443,8 +460,7 @@ static bool is_open(struct supervisor *sup, const struct link *link,
 	free(sup->in_use);
 	sup->in_use = all;
 	free(why);
-	/* nobody tells of a VM that is not named any more */
-	look_again(sup, now_ms() + IN_USE_DELAY_MS);
+	watch_running(sup, link);
 	return true;
 }
 
@@ -477,18 +493,14 @@ static bool retire_kept(struct supervisor *sup, const struct link *link)
 static void remove_rubbish(struct supervisor *sup)
 {
 	const struct link *link;
-	bool any = false;
 	unsigned int i;
 
 	for (i = 0; i < sup->topology.nr_links && !signals_stop(); i++) {
 		link = &sup->topology.link[i];
-		if (!is_rubbish(sup, link) || !retire_kept(sup, link))
-			continue;
-		change_link(sup, link, 0, mend_stale_link, "stale link");
-		any = true;
+		if (is_rubbish(sup, link) && retire_kept(sup, link))
+			change_link(sup, link, 0, mend_stale_link,
+				    "stale link");
 	}
-	if (any && !sup->dry_run)
-		reread(sup);
 }
 
 /* Returns false if something has to stay for now. */
@@ -541,8 +553,6 @@ static void remove_all_unwanted(struct supervisor *sup)
 	for (i = 0; i < sup->topology.nr_links; i++)
 		if (!link_stale(&sup->topology.link[i]))
 			remove_unwanted(sup, &sup->topology.link[i]);
-	if (!sup->dry_run)
-		reread(sup);
 }
 
 /* An error of before would be taken for one of now when the link goes down. */
@@ -558,11 +568,19 @@ static void forget_errors(struct supervisor *sup)
 	}
 }
 
+static void read_again(struct supervisor *sup)
+{
+	topology_free(&sup->topology);
+	topology_read(&sup->store, &sup->topology);
+	sup->changed = false;
+}
+
 /**
  * reconcile - look at everything once, and do what is needed
  * @sup: the supervisor
  *
- * What is as it shall be is not touched.
+ * What is as it shall be is not touched. All links are read once, twice if
+ * something was removed.
  */
 void reconcile(struct supervisor *sup)
 {
@@ -571,12 +589,15 @@ void reconcile(struct supervisor *sup)
 	sup->wake = now_ms() + RESCAN_MS;
 	sup->failures = 0;
 	sup->unfinished = false;
+	sup->changed = false;
 	roster_read(&sup->store, &sup->roster);
 	topology_read(&sup->store, &sup->topology);
 	forget_errors(sup);
 	remove_rubbish(sup);
 	if (sup->apply)
 		remove_all_unwanted(sup);
+	if (sup->changed)
+		read_again(sup);
 	tell_in_use(sup);
 	while (config_next(&sup->config, &at))
 		if (!signals_stop())

@@ -8,12 +8,14 @@
 #include <signal.h>
 
 #include "config.h"
+#include "watches.h"
 #include "wish.h"
 
 /**
  * struct supervisor - what one look at everything works with
  * @store: connection to xenstore
  * @config: what there shall be
+ * @watches: whose links tell when they change
  * @mask: signals while waiting
  * @apply: bring parameters up to date, remove what is not named any more
  * @unfinished: not all of that could be done: disks are open
@@ -21,6 +23,7 @@
  * @said: what of this the log was told last, or NULL
  * @dry_run: only say what would be done
  * @topology: the links, as they were read last
+ * @changed: something may have changed since then, by what was done
  * @roster: the VMs that run
  * @wake: when to look again if nothing happens
  * @failures: attempts that failed
@@ -28,6 +31,7 @@
 struct supervisor {
 	struct store store;
 	struct config config;
+	struct watches watches;
 	const sigset_t *mask;
 	bool apply;
 	bool unfinished;
@@ -35,6 +39,7 @@ struct supervisor {
 	char *said;
 	bool dry_run;
 	struct topology topology;
+	bool changed;
 	struct roster roster;
 	long long wake;
 	unsigned int failures;

@@ -20,50 +20,6 @@
 /* A VM that writes without end into its own nodes gets no more than this. */
 #define MIN_PAUSE_MS 200
 
-/* Below a domain's directory: its links, and what its xenbus says of them. */
-static const char * const watched_nodes[] = {
-	"device/" FIDO_XS_TYPE,
-	"backend/" FIDO_XS_TYPE,
-	"error/device/" FIDO_XS_TYPE,
-	"error/backend/" FIDO_XS_TYPE,
-};
-
-/**
- * struct watches - whose links are watched
- * @nr: number of VMs
- * @domid: their domids
- */
-struct watches {
-	unsigned int nr;
-	unsigned int *domid;
-};
-
-static void watch_domain(struct store *store, unsigned int domid, bool on)
-{
-	unsigned int i;
-	char *path;
-
-	for (i = 0; i < ARRAY_SIZE(watched_nodes); i++) {
-		path = xasprintf("/local/domain/%u/%s", domid,
-				 watched_nodes[i]);
-		if (on)
-			store_watch(store, path);
-		else
-			store_unwatch(store, path);
-		free(path);
-	}
-}
-
-static bool is_watched(const struct watches *watches, unsigned int domid)
-{
-	unsigned int i;
-
-	for (i = 0; i < watches->nr; i++)
-		if (watches->domid[i] == domid)
-			return true;
-	return false;
-}
-
 static bool is_named(const struct config *config, const struct domain *domain)
 {
 	struct cursor at = { 0 };
@@ -74,52 +30,18 @@ static bool is_named(const struct config *config, const struct domain *domain)
 	return false;
 }
 
-static bool is_running(const struct roster *roster, unsigned int domid)
-{
-	unsigned int i;
-
-	for (i = 0; i < roster->nr; i++)
-		if (roster->domain[i].domid == domid)
-			return true;
-	return false;
-}
-
-static void unwatch_dead(struct store *store, struct watches *watches,
-			 const struct roster *roster)
-{
-	unsigned int i, left = 0;
-
-	for (i = 0; i < watches->nr; i++) {
-		if (is_running(roster, watches->domid[i]))
-			watches->domid[left++] = watches->domid[i];
-		else
-			watch_domain(store, watches->domid[i], false);
-	}
-	watches->nr = left;
-}
-
-/*
- * Before everything is looked at: what changes from here on is told. A watch
- * fires once when it is made.
- */
-static void update_watches(struct supervisor *sup, struct watches *watches)
+/* Before everything is looked at: what changes from here on is told. */
+static void update_watches(struct supervisor *sup)
 {
 	struct roster roster;
 	unsigned int i;
 
 	roster_read(&sup->store, &roster);
-	unwatch_dead(&sup->store, watches, &roster);
-	for (i = 0; i < roster.nr; i++) {
-		const struct domain *domain = &roster.domain[i];
-
-		if (!is_named(&sup->config, domain) ||
-		    is_watched(watches, domain->domid))
-			continue;
-		watches->domid = xgrow(watches->domid, watches->nr,
-				       sizeof(*watches->domid));
-		watches->domid[watches->nr++] = domain->domid;
-		watch_domain(&sup->store, domain->domid, true);
-	}
+	watches_drop_dead(&sup->watches, &sup->store, &roster);
+	for (i = 0; i < roster.nr; i++)
+		if (is_named(&sup->config, &roster.domain[i]))
+			watches_add(&sup->watches, &sup->store,
+				    roster.domain[i].domid);
 	roster_free(&roster);
 }
 
@@ -155,7 +77,6 @@ static void reload(struct supervisor *sup, const char *dir)
 /* For ever, until somebody says that it is enough. */
 static void supervise(struct supervisor *sup, const char *dir)
 {
-	struct watches watches = { 0 };
 	bool ready = false;
 
 	store_watch(&sup->store, "@introduceDomain");
@@ -168,7 +89,7 @@ static void supervise(struct supervisor *sup, const char *dir)
 			ready = false;
 		}
 		store_drain(&sup->store);
-		update_watches(sup, &watches);
+		update_watches(sup);
 		reconcile(sup);
 		sup->apply = sup->unfinished;
 		if (!ready)
@@ -180,7 +101,6 @@ static void supervise(struct supervisor *sup, const char *dir)
 	}
 	notify("STOPPING=1");
 	log_line(LOG_INFO, "ends, links stay as they are");
-	free(watches.domid);
 	free(sup->said);
 }
 
@@ -282,6 +202,7 @@ int cmd_watch(const struct options *opt)
 		supervise(&sup, dir);
 		good = true;
 	}
+	watches_free(&sup.watches);
 	store_close(&sup.store);
 	config_free(&sup.config);
 	return good ? 0 : EXIT_FAILED;

@@ -121,7 +121,7 @@ bool service_in_use(const struct service *service)
 }
 
 /* A side that is missing, or one that says no, and nothing to lose. */
-static bool is_refused(const struct service *service)
+bool service_refused(const struct service *service)
 {
 	const struct half *half = service->half;
 
@@ -154,7 +154,7 @@ static enum found judge(const struct wish *wish, const struct look *look)
 		return FOUND_BY_HAND;
 	if (is_different(wish, service))
 		return FOUND_DIFFERENT;
-	if (is_refused(service))
+	if (service_refused(service))
 		return FOUND_REFUSED;
 	return link_connected(look->link) && service_up(service) ? FOUND_UP :
 		FOUND_DOWN;

@@ -66,5 +66,6 @@ void wish_look(const struct wish *wish, const struct roster *roster,
 char *wish_label(const struct wish *wish);
 const char *found_word(enum found found);
 bool service_in_use(const struct service *service);
+bool service_refused(const struct service *service);
 
 #endif /* FIDOCTL_WISH_H */

@@ -4,37 +4,11 @@
  */
 #include <linux/debugfs.h>
 #include <linux/seq_file.h>
-#include <linux/slab.h>
-#include <linux/uaccess.h>
 
+#include "command.h"
 #include "fido_test.h"
 
-#define TEST_MAX_TEXT	128
-
 static struct dentry *test_root;
-
-/* Text that was written, to be freed. */
-static char *text_get(const char __user *buf, size_t size)
-{
-	if (size > TEST_MAX_TEXT)
-		return ERR_PTR(-EINVAL);
-	return memdup_user_nul(buf, size);
-}
-
-static ssize_t text_write(struct file *file, const char __user *buf,
-			  size_t size,
-			  int (*job)(struct test_service *svc, char *args))
-{
-	struct test_service *svc = file_inode(file)->i_private;
-	char *text = text_get(buf, size);
-	int err;
-
-	if (IS_ERR(text))
-		return PTR_ERR(text);
-	err = job(svc, text);
-	kfree(text);
-	return err ? err : size;
-}
 
 static int test_set_forward(struct test_service *svc, char *name)
 {
@@ -61,22 +35,10 @@ static int test_set_flood(struct test_service *svc, char *text)
 	return 0;
 }
 
-#define TEST_WRITER(name, job)						\
-static ssize_t name##_write(struct file *file, const char __user *buf,	\
-			    size_t size, loff_t *pos)			\
-{									\
-	return text_write(file, buf, size, job);			\
-}									\
-static const struct file_operations name##_fops = {			\
-	.owner = THIS_MODULE,						\
-	.open = simple_open,						\
-	.write = name##_write,						\
-}
-
-TEST_WRITER(ping, test_ping);
-TEST_WRITER(stream, test_stream);
-TEST_WRITER(forward, test_set_forward);
-TEST_WRITER(flood, test_set_flood);
+DEFINE_COMMAND_ATTRIBUTE(ping, test_ping);
+DEFINE_COMMAND_ATTRIBUTE(stream, test_stream);
+DEFINE_COMMAND_ATTRIBUTE(forward, test_set_forward);
+DEFINE_COMMAND_ATTRIBUTE(flood, test_set_flood);
 
 static int result_show(struct seq_file *s, void *unused)
 {

@@ -77,7 +77,8 @@ try() {
 
 copy
 by=$(found_by asan/geom asan/ring asan/hostile asan/watch asan/addr \
-	asan/mmnet asan/mmblk plain/wakeup tsan/threads plain/threads)
+	asan/mmnet asan/mmblk plain/reconcile plain/wakeup tsan/threads \
+	plain/threads)
 if [ -n "$by" ]; then
 	cat "$scratch/log"
 	echo "not ok - without any bug $by fails"

@@ -22,21 +22,8 @@ cleanup() {
 }
 
 run() {
-	local rounds
 	network_up
-	make_file a $((1 << 20))
-	make_file b $((1 << 20))
-	counters_mark a
-	counters_mark b
-	stream_start a 7020
-	stream_start b 7021
-	rounds a '9000 576 65535'
-	rounds=$BG
-	rounds b '65535 1500 296'
-	wait "$BG"
-	wait "$rounds"
-	stream_stop a 7020
-	stream_stop b 7021
+	rounds_under_streams '9000 576 65535' '65535 1500 296'
 	diag "received: $(grown a rx_bytes) and $(grown b rx_bytes) bytes"
 	assert_no_drops
 	wait_for 10 nothing_held a

@@ -22,21 +22,8 @@ cleanup() {
 }
 
 run() {
-	local rounds
 	network_up
-	make_file a $((1 << 20))
-	make_file b $((1 << 20))
-	counters_mark a
-	counters_mark b
-	stream_start a 7020
-	stream_start b 7021
-	rounds a 0.3
-	rounds=$BG
-	rounds b 0.25
-	wait "$BG"
-	wait "$rounds"
-	stream_stop a 7020
-	stream_stop b 7021
+	rounds_under_streams 0.3 0.25
 	diag "received: $(grown a rx_bytes) and $(grown b rx_bytes) bytes, $(grown a rx_drop_closed) and $(grown b rx_drop_closed) frames while closed"
 	network_configure a
 	network_configure b

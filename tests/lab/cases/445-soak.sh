@@ -29,7 +29,6 @@ FATE_BEGAN=0
 LOST=0
 WELL=0
 RESULT=failed
-declare -A AT_START AT_END
 
 requires() {
 	need_module fido mmnet mmblk fido_liar
@@ -158,7 +157,7 @@ one_fate() {
 # ---- VMs that the emulator lost ----
 
 lost_now() {
-	consoles_complete "soak: $$ looks at $WHAT, $SECONDS"
+	flush_consoles "soak: $$ looks at $WHAT, $SECONDS" "${ALL[@]}"
 	lost_vms "${ALL[@]}"
 }
 
@@ -203,7 +202,7 @@ vms_drop() {
 # it the case has failed, and the runner, which finds the same in the consoles, decides.
 assert_nothing_besides() {
 	local faults
-	consoles_complete "soak: $$ has dropped $GONE, $SECONDS"
+	flush_consoles "soak: $$ has dropped $GONE, $SECONDS" "${ALL[@]}"
 	note_ends
 	faults=$(faults_besides)
 	[ -z "$faults" ] || fail "$WHAT: the emulator lost $GONE, but that is not all: $(head -n 5 <<< "$faults")"
@@ -251,24 +250,29 @@ memory_of() {
 		awk -F ': ' '/^pages mapped/ { n += $2 } END { print n + 0 }')" "$(quarantined "$1")"
 }
 
-memory_at_start() {
+# memory_note WHEN: a line for each machine, its name first
+memory_note() {
 	local vm
 	for vm in "${ALL[@]}"; do
-		AT_START[$vm]=$(memory_of "$vm")
+		printf '%s ' "$vm"
+		memory_of "$vm"
 	done
-	AT_START[xen]=$(xen_free)
-	AT_START[dom0]=$(free_memory dom0)
+	printf 'xen '
+	xen_free
+	printf 'dom0 '
+	free_memory dom0
+} > "$CASE_DIR/memory-$1"
+
+# memory_at WHEN MACHINE: what was noted, nothing if it was not
+memory_at() {
+	sed -n "s/^$2 //p" "$CASE_DIR/memory-$1" 2> /dev/null || true
 }
 
-memory_at_end() {
-	local vm
+assert_none_quarantined() {
+	local vm at_end
 	for vm in "${ALL[@]}"; do
-		AT_END[$vm]=$(memory_of "$vm")
-	done
-	AT_END[xen]=$(xen_free)
-	AT_END[dom0]=$(free_memory dom0)
-	for vm in "${ALL[@]}"; do
-		assert_eq "${AT_END[$vm]##* }" 0 "grants of $vm in quarantine, at the end"
+		at_end=$(memory_at end "$vm")
+		assert_eq "${at_end##* }" 0 "grants of $vm in quarantine, at the end"
 	done
 }
 
@@ -323,13 +327,15 @@ json_moved() {
 		"disk_rounds=$(counted "$1" 1 "done")" "disk_bytes=$(counted "$1" 1 bytes)"
 }
 
+# json_at WHEN
 json_at() {
-	local -n at=$1
-	local vm pairs=()
+	local vm xen dom0 pairs=()
 	for vm in "${ALL[@]}"; do
-		pairs+=("$vm=$(json_memory "${at[$vm]-}")")
+		pairs+=("$vm=$(json_memory "$(memory_at "$1" "$vm")")")
 	done
-	json_object "${pairs[@]}" "xen_free_mib=${at[xen]:-0}" "dom0_free_kib=${at[dom0]:-0}"
+	xen=$(memory_at "$1" xen)
+	dom0=$(memory_at "$1" dom0)
+	json_object "${pairs[@]}" "xen_free_mib=${xen:-0}" "dom0_free_kib=${dom0:-0}"
 }
 
 # What broke off between those that nothing happened to ends the soak; how much that would have been is not known.
@@ -350,7 +356,7 @@ summary_json() {
 		"lost=$(things_lost "$1")" "fates=$(json_fates)" "killed=$(json_killed)" "links_made_again=$2" \
 		"lies=$(tallied lies)" "complaints=$(tallied complaints)" "faults=$(tallied faults)" "ballooned=$(tallied ballooned)" \
 		"balloon_refused=$(tallied balloon-refused)" "checkpoints=$(tallied checkpoints)" "restores=$(tallied restores)" \
-		"save_refused=$(tallied save-refused)" "start=$(json_at AT_START)" "end=$(json_at AT_END)"
+		"save_refused=$(tallied save-refused)" "start=$(json_at start)" "end=$(json_at end)"
 	echo
 }
 
@@ -366,9 +372,9 @@ tell_rest() {
 	diag "refused: ballooning $(tallied balloon-refused) times of $(($(tallied balloon-refused) + $(tallied ballooned))), saving $(tallied save-refused) times"
 	diag "memory blocks: $(tallied blocks) offline and back, $(tallied blocks-refused) times none could be emptied, $(tallied blocks-left-out) times left out: what goes online would go to the balloon"
 	for vm in "${ALL[@]}"; do
-		diag "$vm, KiB free, pages mapped, grants in quarantine: ${AT_START[$vm]} -> ${AT_END[$vm]}"
+		diag "$vm, KiB free, pages mapped, grants in quarantine: $(memory_at start "$vm") -> $(memory_at end "$vm")"
 	done
-	diag "Xen, MiB free: ${AT_START[xen]} -> ${AT_END[xen]}; dom0, KiB free: ${AT_START[dom0]} -> ${AT_END[dom0]}"
+	diag "Xen, MiB free: $(memory_at start xen) -> $(memory_at end xen); dom0, KiB free: $(memory_at start dom0) -> $(memory_at end dom0)"
 	[ $LOST = 0 ] || diag "$(tell_lost)"
 	diag "hours: $(awk -v s=$((SECONDS - BEGAN)) 'BEGIN { printf "%.2f", s / 3600 }')"
 }
@@ -401,14 +407,15 @@ begin() {
 	touch "$CASE_DIR/tallies" "$CASE_DIR/lives"
 	fates_find
 	set_up
-	memory_at_start
+	memory_note start
 	BEGAN=$SECONDS
 }
 
 end() {
 	WHAT="the end"
 	load_stop
-	memory_at_end
+	memory_note end
+	assert_none_quarantined
 	tell_totals
 	tell_rest
 	tell_memory

@@ -60,13 +60,3 @@ faults_besides() {
 		since_mark "$machine" "$file" | without_lost "$machine" | bad_of "$machine"
 	done
 }
-
-# consoles_complete TEXT: what the machines that answer have printed up to now is in their files.
-consoles_complete() {
-	local vm pids=()
-	for vm in dom0 "${ALL[@]}"; do
-		flush_console "$vm" "$1" &
-		pids+=($!)
-	done
-	wait "${pids[@]}" || true
-}

@@ -232,6 +232,24 @@ stream_stop() {
 		"sum of the stream from $from"
 }
 
+# rounds_under_streams ARG_A ARG_B: "rounds VM ARG" starts them in the background, in a and in b, while a stream goes each way.
+rounds_under_streams() {
+	local rounds_a
+	make_file a $((1 << 20))
+	make_file b $((1 << 20))
+	counters_mark a
+	counters_mark b
+	stream_start a 7020
+	stream_start b 7021
+	rounds a "$1"
+	rounds_a=$BG
+	rounds b "$2"
+	wait "$BG"
+	wait "$rounds_a"
+	stream_stop a 7020
+	stream_stop b 7021
+}
+
 # What is left when a case fails half-way.
 streams_kill() {
 	local vm

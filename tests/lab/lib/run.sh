@@ -212,7 +212,7 @@ run_case() {
 	esac
 	[ -e "$CASE_DIR/verdict" ] || reason=${reason:-"no verdict (exit code $rc)"}
 	# shellcheck disable=SC2046
-	flush_consoles $(recorded_vms)
+	flush_consoles "lab: end of $CASE_NAME" $(recorded_vms)
 	# shellcheck disable=SC2046
 	gather_counters $(recorded_vms)
 	note_ends

@@ -170,11 +170,13 @@ printed() {
 	tail -c 20000 "$file" | grep -qaF "$2"
 }
 
+# flush_consoles TEXT VM...: what dom0 and those of them that answer have printed up to now is in their files.
 flush_consoles() {
-	local machine pids=()
+	local machine text=$1 pids=()
+	shift
 	rm -f "$CASE_DIR"/answered-*
 	for machine in dom0 "$@"; do
-		flush_console "$machine" "lab: end of $CASE_NAME" &
+		flush_console "$machine" "$text" &
 		pids+=($!)
 	done
 	wait "${pids[@]}" || true

@@ -4,15 +4,12 @@
  */
 #include <linux/debugfs.h>
 #include <linux/kernel.h>
-#include <linux/module.h>
 #include <linux/seq_file.h>
-#include <linux/slab.h>
 #include <linux/string.h>
-#include <linux/uaccess.h>
 
+#include "../command.h"
 #include "faults.h"
 
-#define MAX_TEXT	256
 #define MAX_WORD	64
 
 static struct dentry *faults_root;
@@ -55,7 +52,7 @@ static int do_fail(const char *text)
 	return err;
 }
 
-static int do_command(const char *text)
+static int do_command(void *unused, char *text)
 {
 	if (sysfs_streq(text, "off"))
 		faults_site_disarm();
@@ -65,28 +62,7 @@ static int do_command(const char *text)
 		return do_fail(text);
 	return 0;
 }
-
-static ssize_t do_write(struct file *file, const char __user *buf, size_t size,
-			loff_t *pos)
-{
-	char *text;
-	int err;
-
-	if (size > MAX_TEXT)
-		return -EINVAL;
-	text = memdup_user_nul(buf, size);
-	if (IS_ERR(text))
-		return PTR_ERR(text);
-	err = do_command(text);
-	kfree(text);
-	return err ? err : size;
-}
-
-static const struct file_operations do_fops = {
-	.owner = THIS_MODULE,
-	.open = simple_open,
-	.write = do_write,
-};
+DEFINE_COMMAND_ATTRIBUTE(do, do_command);
 
 static int functions_show(struct seq_file *s, void *unused)
 {

@@ -4,38 +4,19 @@
  */
 #include <linux/debugfs.h>
 #include <linux/seq_file.h>
-#include <linux/slab.h>
-#include <linux/uaccess.h>
 
+#include "../command.h"
 #include "field.h"
 #include "liar.h"
 #include "lie.h"
 
-#define LIAR_MAX_TEXT	512
-
 static struct dentry *liar_root;
 
-static ssize_t do_write(struct file *file, const char __user *buf, size_t size,
-			loff_t *pos)
+static int do_command(void *unused, char *text)
 {
-	char *text;
-	int err;
-
-	if (size > LIAR_MAX_TEXT)
-		return -EINVAL;
-	text = memdup_user_nul(buf, size);
-	if (IS_ERR(text))
-		return PTR_ERR(text);
-	err = liar_do(text);
-	kfree(text);
-	return err ? err : size;
+	return liar_do(text);
 }
-
-static const struct file_operations do_fops = {
-	.owner = THIS_MODULE,
-	.open = simple_open,
-	.write = do_write,
-};
+DEFINE_COMMAND_ATTRIBUTE(do, do_command);
 
 static int lies_show(struct seq_file *s, void *unused)
 {

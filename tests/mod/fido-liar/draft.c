@@ -44,15 +44,7 @@ static const struct draft_kind *draft_find(const struct liar *liar,
 	return NULL;
 }
 
-/**
- * liar_draft - begin a message
- * @liar: service that is up
- * @kind: its kind
- *
- * Return: 0; -EINVAL if there is no such kind in this role, -EAGAIN if the
- * ring is full, -ENOMEM, -EFAULT, or -ENOENT if nothing is there to answer.
- */
-int liar_draft(struct liar *liar, const char *kind)
+static int draft_build(struct liar *liar, const char *kind)
 {
 	const struct draft_kind *found = draft_find(liar, kind);
 	void *data;
@@ -76,32 +68,7 @@ int liar_draft(struct liar *liar, const char *kind)
 	return err;
 }
 
-/**
- * liar_draft_pages - memory that goes with the message, a page of it
- * @liar: service with a draft
- * @seg: gets its name
- * @len: bytes, a page at most
- *
- * Return: 0, -ENOMEM or -EFAULT.
- */
-int liar_draft_pages(struct liar *liar, struct fido_seg *seg, u32 len)
-{
-	struct fido_pages *pages = fido_pages_alloc(1, GFP_KERNEL | __GFP_ZERO);
-
-	if (!pages)
-		return -ENOMEM;
-	liar->draft.pages = pages;
-	seg->len = len;
-	return fido_addr_of(liar->chan, pages->page[0], 0, len, &seg->addr);
-}
-
-/**
- * liar_draft_push - the message is complete; the peer does not see it yet
- * @liar: service with a draft
- *
- * Return: 0, or -EAGAIN: the draft is gone.
- */
-int liar_draft_push(struct liar *liar)
+static int draft_push(struct liar *liar)
 {
 	struct liar_draft *draft = &liar->draft;
 	u32 id = FIDO_ID_NONE;
@@ -119,6 +86,41 @@ int liar_draft_push(struct liar *liar)
 	draft->pages = NULL;
 	liar->sent++;
 	return 0;
+}
+
+/**
+ * liar_draft - build a message, complete; the peer does not see it yet
+ * @liar: service that is up
+ * @kind: its kind
+ *
+ * Return: 0; -EINVAL if there is no such kind in this role, -EAGAIN if the
+ * ring is full or no id is free, -ENOMEM, -EFAULT, or -ENOENT if nothing is
+ * there to answer. After an error there is no draft.
+ */
+int liar_draft(struct liar *liar, const char *kind)
+{
+	int err = draft_build(liar, kind);
+
+	return err ? err : draft_push(liar);
+}
+
+/**
+ * liar_draft_pages - memory that goes with the message, a page of it
+ * @liar: service with a draft
+ * @seg: gets its name
+ * @len: bytes, a page at most
+ *
+ * Return: 0, -ENOMEM or -EFAULT.
+ */
+int liar_draft_pages(struct liar *liar, struct fido_seg *seg, u32 len)
+{
+	struct fido_pages *pages = fido_pages_alloc(1, GFP_KERNEL | __GFP_ZERO);
+
+	if (!pages)
+		return -ENOMEM;
+	liar->draft.pages = pages;
+	seg->len = len;
+	return fido_addr_of(liar->chan, pages->page[0], 0, len, &seg->addr);
 }
 
 /**

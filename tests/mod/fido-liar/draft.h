@@ -30,7 +30,6 @@ struct liar_draft {
 };
 
 int liar_draft(struct liar *liar, const char *kind);
-int liar_draft_push(struct liar *liar);
 int liar_draft_pages(struct liar *liar, struct fido_seg *seg, u32 len);
 void liar_draft_list(struct seq_file *s);
 

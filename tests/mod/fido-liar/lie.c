@@ -140,11 +140,8 @@ static int lie_flip(struct liar *liar, unsigned int argc, char **argv)
 
 static int lie_send(struct liar *liar, unsigned int argc, char **argv)
 {
-	int err;
+	int err = liar_draft(liar, argv[0]);
 
-	err = liar_draft(liar, argv[0]);
-	if (!err)
-		err = liar_draft_push(liar);
 	if (err)
 		return err;
 	snprintf(liar->result, sizeof(liar->result), "seed %u: send %s",
@@ -160,8 +157,6 @@ static int lie_race_once(struct liar *liar, char **argv, struct lie *lie)
 	int err;
 
 	err = liar_draft(liar, argv[0]);
-	if (!err)
-		err = liar_draft_push(liar);
 	if (err)
 		return err;
 	err = lie_prepare(liar, lie, argv[1], argv[2]);
