@@ -108,20 +108,20 @@ install_kernel() {
 	cp "$dir/.config" "$new/config"
 }
 
+kernel_is_ready() {
+	[ "$(cat "$GUEST_DIR/key" 2> /dev/null)" = "$(kernel_key)" ]
+}
+
 build_kernel() {
-	local key
-	key=$(kernel_key)
-	if [ "$(cat "$GUEST_DIR/key" 2> /dev/null)" != "$key" ]; then
-		say "building the kernel $KERNEL of $SUITE in $GUEST_DIR (once)"
-		make_builder
-		step "options of $KERNEL" configure_kernel
-		step "compiling $KERNEL" kernel_make -j"$(nproc)" vmlinux modules
-		step "modules and headers of $KERNEL" install_kernel
-		rm -rf "$GUEST_DIR"
-		mv "$GUEST_DIR.new" "$GUEST_DIR"
-		echo "$key" > "$GUEST_DIR/key"
-	fi
-	lay_build_tree
+	kernel_is_ready && return 0
+	say "building the kernel $KERNEL of $SUITE in $GUEST_DIR (once)"
+	make_builder
+	step "options of $KERNEL" configure_kernel
+	step "compiling $KERNEL" kernel_make -j"$(nproc)" vmlinux modules
+	step "modules and headers of $KERNEL" install_kernel
+	rm -rf "$GUEST_DIR"
+	mv "$GUEST_DIR.new" "$GUEST_DIR"
+	kernel_key > "$GUEST_DIR/key"
 }
 
 # Modules are compiled in the suite's root, which may be newer than the kernel.
@@ -141,6 +141,8 @@ lab_kernel() {
 	fi
 	need_root kernel
 	lab_root quiet
-	LOCK_WAIT=7200 with_lock "kernel-$SUITE" build_kernel
+	# One that is ready does not wait for another one that is being built.
+	kernel_is_ready || LOCK_WAIT=7200 with_lock "kernel-$SUITE" build_kernel
+	LOCK_WAIT=7200 with_lock "kernel-$KERNEL-$SUITE" lay_build_tree
 	[ "${1-}" = quiet ] || say "$KERNEL: Linux $(guest_kernel_version), $GUEST_DIR"
 }
