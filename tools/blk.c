@@ -243,6 +243,8 @@ static void write_disk(struct store *store, const struct request *req,
 	if (opt->given & OPT_BANDWIDTH)
 		service_set(store, link, !client, id, "bandwidth", "%u",
 			    opt->bandwidth);
+	if (opt->given & OPT_BOUNCE)
+		service_set(store, link, !client, id, "bounce", "1");
 }
 
 static void print_json(const struct link *link, const struct service *service)

@@ -158,6 +158,11 @@ static char *take_shared(struct wish *wish, const char *value)
 	return take_flag(wish, OPT_SHARED, value);
 }
 
+static char *take_bounce(struct wish *wish, const char *value)
+{
+	return take_flag(wish, OPT_BOUNCE, value);
+}
+
 static char *take_keep(struct wish *wish, const char *value)
 {
 	return take_flag(wish, OPT_KEEP, value);
@@ -191,6 +196,7 @@ static const struct key keys[] = {
 	{ "depth", IN_BLK, false, take_depth },
 	{ "bandwidth", IN_BLK, false, take_bandwidth },
 	{ "timeout", IN_BLK, false, take_timeout },
+	{ "bounce", IN_BLK, false, take_bounce },
 	{ "read-only", IN_BLK, false, take_read_only },
 	{ "shared", IN_BLK, false, take_shared },
 	{ "keep", IN_NET | IN_BLK, false, take_keep },

@@ -71,8 +71,8 @@ static const struct command commands[] = {
 	{ "blk", "add", cmd_blk_add, 2, 2,
 	  OPT_WAIT | OPT_JSON | OPT_READ_ONLY | OPT_SHARED | OPT_SERIAL |
 	  OPT_QUEUES | OPT_POLL_QUEUES | OPT_DEPTH | OPT_BANDWIDTH |
-	  OPT_TIMEOUT | OPT_KEEP,
-	  "CLIENT SERVER:/PATH [--read-only] [--shared] [--keep] [--serial TEXT] [--queues N] [--poll-queues N] [--depth N] [--bandwidth MIB_PER_S] [--timeout SECONDS] [--wait SECONDS] [--json]",
+	  OPT_TIMEOUT | OPT_BOUNCE | OPT_KEEP,
+	  "CLIENT SERVER:/PATH [--read-only] [--shared] [--keep] [--serial TEXT] [--queues N] [--poll-queues N] [--depth N] [--bandwidth MIB_PER_S] [--timeout SECONDS] [--bounce] [--wait SECONDS] [--json]",
 	  "a block device or file of one VM as a disk of another (and a link)" },
 	{ "blk", "remove", cmd_blk_remove, 2, 2, OPT_FORCE | OPT_WAIT,
 	  "CLIENT SERVER:/PATH [--wait SECONDS] [--force]",
@@ -110,6 +110,7 @@ static const struct option long_options[] = {
 	{ "depth", required_argument, NULL, OPT_DEPTH },
 	{ "bandwidth", required_argument, NULL, OPT_BANDWIDTH },
 	{ "timeout", required_argument, NULL, OPT_TIMEOUT },
+	{ "bounce", no_argument, NULL, OPT_BOUNCE },
 	{ "read-only", no_argument, NULL, OPT_READ_ONLY },
 	{ "shared", no_argument, NULL, OPT_SHARED },
 	{ "keep", no_argument, NULL, OPT_KEEP },

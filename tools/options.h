@@ -29,6 +29,7 @@ enum {
 	OPT_BANDWIDTH = 1 << 18,
 	OPT_TIMEOUT = 1 << 19,
 	OPT_KEEP = 1 << 20,
+	OPT_BOUNCE = 1 << 21,
 };
 
 /**

@@ -6,6 +6,9 @@
 #include "test.h"
 #include "tools/config.h"
 
+#define NET "[net]\na=a\nb=b\n"
+#define BLK "[blk]\nclient=a\nserver=b\ndevice=/dev/x\n"
+
 static struct config config;
 
 static struct config_file *parse(const char *text)
@@ -83,6 +86,19 @@ static void test_blk(void **state)
 	assert_string_equal(wish[1].text, "");
 }
 
+static void test_bounce(void **state)
+{
+	struct config_file *file =
+		parse(BLK "depth = 8\nbounce = yes\n" BLK "bounce=no\n");
+	struct wish *wish = file->wish;
+
+	assert_int_equal(file->nr_faults, 0);
+	assert_int_equal(wish[0].opt.given, OPT_DEPTH | OPT_BOUNCE);
+	assert_string_equal(wish[0].text, "depth=8 bounce=yes");
+	assert_int_equal(wish[1].opt.given, 0);
+	assert_string_equal(wish[1].text, "bounce=no");
+}
+
 static void test_keep(void **state)
 {
 	struct config_file *file =
@@ -109,9 +125,6 @@ static void test_empty(void **state)
 	assert_int_equal(config.file[1].nr_faults, 0);
 	assert_int_equal(config.file[1].nr_wishes, 0);
 }
-
-#define NET "[net]\na=a\nb=b\n"
-#define BLK "[blk]\nclient=a\nserver=b\ndevice=/dev/x\n"
 
 static void test_lines(void **state)
 {
@@ -146,6 +159,8 @@ static void test_values(void **state)
 	refused("[blk]\nclient=a\nserver=b\ndevice=sda\n", 4,
 		"absolute path");
 	refused(BLK "read-only = true\n", 5, "read-only: say yes or no");
+	refused(BLK "bounce = 1\n", 5, "bounce: say yes or no");
+	refused(NET "bounce = yes\n", 4, "[net] knows no \"bounce\"");
 	refused(BLK "keep = 1\n", 5, "keep: say yes or no");
 	refused(NET "keep = always\n", 4, "keep: say yes or no");
 	refused(NET "timeout = 9\n", 4, "[net] knows no \"timeout\"");
@@ -245,6 +260,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_teardown(test_net, teardown),
 		cmocka_unit_test_teardown(test_blk, teardown),
+		cmocka_unit_test_teardown(test_bounce, teardown),
 		cmocka_unit_test_teardown(test_keep, teardown),
 		cmocka_unit_test_teardown(test_empty, teardown),
 		cmocka_unit_test_teardown(test_lines, teardown),

@@ -41,9 +41,9 @@ nodes_and_permissions() {
 	in_dom0 "fidoctl blk add a b:/dev/ram0 --read-only --serial disk-1"
 	assert_eq "$(nodes "$front/service/1" role serial)" 'client disk-1' 'disk of the client'
 	assert_eq "$(nodes "$back/service/1" role device mode)" 'server /dev/ram0 r' 'disk of the server'
-	in_dom0 "fidoctl blk add a b:/dev/ram1 --queues 3 --poll-queues 2 --depth 7 --bandwidth 50 --timeout 90"
+	in_dom0 "fidoctl blk add a b:/dev/ram1 --queues 3 --poll-queues 2 --depth 7 --bandwidth 50 --timeout 90 --bounce"
 	assert_eq "$(nodes "$front/service/2" queues poll-queues timeout)" '3 2 90' "queues and time-out of the client"
-	assert_eq "$(nodes "$back/service/2" queues depth bandwidth)" '5 7 50' "queues and limits of the server"
+	assert_eq "$(nodes "$back/service/2" queues depth bandwidth bounce)" '5 7 50 1' "queues and limits of the server"
 	in_dom0 "fidoctl blk remove a b:/dev/ram1"
 
 	# everything below belongs to the one side and can be read by the other

@@ -26,10 +26,10 @@ unsupported() {
 	in_vm b "dmesg | grep -c 'operation not supported error, dev $DISK, .*(WRITE_ZEROES)' || true"
 }
 
-# serves DEVICE COPIED: verified writes, a file system, and the same bytes on both sides; COPIED is 1 if the client's pages do not reach the device
+# serves DEVICE COPIED OPTION...: verified writes, a file system, and the same bytes on both sides; COPIED is 1 if the client's pages do not reach the device
 serves() {
 	local before
-	disk_serve "$1"
+	disk_serve "$1" "${@:3}"
 	before=$(unsupported)
 	assert_eq "$(told bounce)" "$2" "is data for $1 copied"
 	fio_raw --rw=randwrite --bssplit=4k/50:64k/30:256k/20 --size=16M --iodepth=16
@@ -57,6 +57,7 @@ exclusive() {
 simple() {
 	ramdisks a 1 $MIB
 	serves /dev/ram0 0
+	serves /dev/ram0 1 --bounce
 	in_vm a 'modprobe null_blk nr_devices=1 memory_backed=1 gb=1 bs=512'
 	in_vm b "modprobe mmblk"
 	disk_serve /dev/nullb0
