@@ -95,6 +95,36 @@ int fido_param_uint(struct fido_device *fdev, const char *name,
 EXPORT_SYMBOL_GPL(fido_param_uint);
 
 /**
+ * fido_param_range - read a parameter that is a number with limits
+ * @fdev: service
+ * @name: name of the node
+ * @min: least number
+ * @max: highest number
+ * @value: gets the number; unchanged, thus what it is by default, if there is
+ *	no such node, and on error
+ *
+ * Context: process, sleeps.
+ * Return: 0, -EINVAL if it is something else, which fido_error() has told.
+ */
+int fido_param_range(struct fido_device *fdev, const char *name,
+		     unsigned int min, unsigned int max, unsigned int *value)
+{
+	unsigned int number;
+	int err = fido_param_uint(fdev, name, &number);
+
+	if (err == -ENOENT)
+		return 0;
+	if (err || number < min || number > max) {
+		fido_error(fdev, -EINVAL, "%s must be %u to %u", name, min,
+			   max);
+		return -EINVAL;
+	}
+	*value = number;
+	return 0;
+}
+EXPORT_SYMBOL_GPL(fido_param_range);
+
+/**
  * fido_service_write - write a node of a service
  * @service: service
  * @name: name of the node

@@ -181,6 +181,8 @@ u16 fido_peer_domid(const struct fido_device *fdev);
 char *fido_param(struct fido_device *fdev, const char *name);
 int fido_param_uint(struct fido_device *fdev, const char *name,
 		    unsigned int *value);
+int fido_param_range(struct fido_device *fdev, const char *name,
+		     unsigned int min, unsigned int max, unsigned int *value);
 __printf(3, 4)
 void fido_error(struct fido_device *fdev, int err, const char *fmt, ...);
 void fido_error_over(struct fido_device *fdev);

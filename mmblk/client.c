@@ -352,15 +352,8 @@ static int mmblk_param_poll(struct mmblk_client *client,
 static int mmblk_param_timeout(struct mmblk_client *client,
 			       struct fido_device *fdev)
 {
-	int err = fido_param_uint(fdev, "timeout", &client->timeout);
-
-	if (err == -ENOENT)
-		return 0;
-	if (!err && client->timeout && client->timeout <= MMBLK_MAX_TIMEOUT)
-		return 0;
-	fido_error(fdev, -EINVAL, "timeout must be 1 to %u seconds",
-		   MMBLK_MAX_TIMEOUT);
-	return -EINVAL;
+	return fido_param_range(fdev, "timeout", 1, MMBLK_MAX_TIMEOUT,
+				&client->timeout);
 }
 
 /* "no" is for services that are being removed. */

@@ -15,20 +15,6 @@
 /* How far a lane may be ahead of the rate: what the bucket holds */
 #define BURST_NS	(100 * NSEC_PER_MSEC)
 
-/* Returns an error if the parameter is there and not in 1..@max. */
-static int limit_param(struct fido_device *fdev, const char *name,
-		       unsigned int max, unsigned int *value)
-{
-	int err = fido_param_uint(fdev, name, value);
-
-	if (err == -ENOENT)
-		return 0;
-	if (!err && *value && *value <= max)
-		return 0;
-	fido_error(fdev, -EINVAL, "%s must be 1 to %u", name, max);
-	return -EINVAL;
-}
-
 /**
  * mmblk_limit_init - read the limits of a service
  * @limit: zeroed
@@ -41,11 +27,11 @@ int mmblk_limit_init(struct mmblk_limit *limit, struct fido_device *fdev)
 	int err;
 
 	spin_lock_init(&limit->lock);
-	err = limit_param(fdev, "depth", MMBLK_DEPTH, &limit->depth);
+	err = fido_param_range(fdev, "depth", 1, MMBLK_DEPTH, &limit->depth);
 	if (err)
 		return err;
-	return limit_param(fdev, "bandwidth", MMBLK_MAX_BANDWIDTH,
-			   &limit->bandwidth);
+	return fido_param_range(fdev, "bandwidth", 1, MMBLK_MAX_BANDWIDTH,
+				&limit->bandwidth);
 }
 
 /**

@@ -67,12 +67,9 @@ static int mmblk_nr_queues(struct fido_device *fdev, unsigned int *nr)
 	unsigned int queues = 1, poll = 0;
 	int err;
 
-	err = fido_param_uint(fdev, "queues", &queues);
-	if ((err && err != -ENOENT) || !queues || queues > FIDO_MAX_CHANNELS) {
-		fido_error(fdev, -EINVAL, "queues must be 1 to %u",
-			   FIDO_MAX_CHANNELS);
-		return -EINVAL;
-	}
+	err = fido_param_range(fdev, "queues", 1, FIDO_MAX_CHANNELS, &queues);
+	if (err)
+		return err;
 	err = fido_param_uint(fdev, "poll-queues", &poll);
 	if ((err && err != -ENOENT) || poll > FIDO_MAX_CHANNELS - queues) {
 		fido_error(fdev, -EINVAL,

@@ -169,11 +169,10 @@ static void mmblk_opening_again(struct mmblk_server *server, int err)
 static void mmblk_opening_succeeded(struct mmblk_server *server)
 {
 	struct fido_device *fdev = server->service.fdev;
-	unsigned int bounce;
 
 	/* overrules what it looks like: 1 to copy always, 0 never */
-	if (!fido_param_uint(fdev, "bounce", &bounce))
-		server->backing.bounce = bounce;
+	if (server->bounce != MMBLK_BOUNCE_DEVICE)
+		server->backing.bounce = server->bounce;
 	fido_report(fdev, "bounce-used", "%u", server->backing.bounce);
 	if (server->opening.tries >= MMBLK_OPEN_QUIET)
 		fido_error_over(fdev);

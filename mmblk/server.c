@@ -148,6 +148,10 @@ static int mmblk_server_params(struct mmblk_server *server,
 	err = mmblk_limit_init(&server->limit, fdev);
 	if (err)
 		return err;
+	server->bounce = MMBLK_BOUNCE_DEVICE;
+	err = fido_param_range(fdev, "bounce", 0, 1, &server->bounce);
+	if (err)
+		return err;
 	return mmblk_param_device(server, fdev);
 }
 

@@ -164,12 +164,15 @@ struct mmblk_opening {
 	unsigned int tries;
 };
 
+#define MMBLK_BOUNCE_DEVICE	2	/* as the device needs it */
+
 /**
  * struct mmblk_server - a device or file that is served
  * @service: head
  * @write: the client may write
  * @keep: the client's disk outlives this VM
  * @path: path of the device or file, as a parameter
+ * @bounce: is data to be copied, as a parameter: 0, 1, or MMBLK_BOUNCE_DEVICE
  * @opening: of the device or file
  * @backing: the device or file, once it is open
  * @limit: what the client may ask of it
@@ -183,6 +186,7 @@ struct mmblk_server {
 	bool write;
 	bool keep;
 	char *path;
+	unsigned int bounce;
 	struct mmblk_opening opening;
 	struct mmblk_backing backing;
 	struct mmblk_limit limit;

@@ -19,19 +19,10 @@ static_assert(offsetof(struct mmnet_msg, csum_offset) == 18);
 static_assert(offsetof(struct mmnet_msg, seg) == 24);
 static_assert(sizeof(struct fido_slot) == MMNET_SLOT_SIZE - MMNET_MSG_SIZE);
 
-static unsigned int mmnet_nr_queues(struct fido_device *fdev)
-{
-	unsigned int nr;
-
-	if (fido_param_uint(fdev, "queues", &nr) || !nr)
-		return 1;
-	return min_t(unsigned int, nr, FIDO_MAX_CHANNELS);
-}
-
 static int mmnet_probe(struct fido_device *fdev)
 {
 	struct fido_service_config config = {
-		.nr_channels = mmnet_nr_queues(fdev),
+		.nr_channels = 1,
 		.nr_slots = MMNET_NR_SLOTS,
 		.slot_size = MMNET_SLOT_SIZE,
 		.nr_ids = MMNET_NR_IDS,
@@ -41,6 +32,10 @@ static int mmnet_probe(struct fido_device *fdev)
 	struct net_device *dev;
 	int err;
 
+	err = fido_param_range(fdev, "queues", 1, FIDO_MAX_CHANNELS,
+			       &config.nr_channels);
+	if (err)
+		return err;
 	dev = mmnet_netdev_create(fdev, config.nr_channels);
 	if (IS_ERR(dev))
 		return PTR_ERR(dev);

@@ -329,16 +329,13 @@ static void netdev_set_mac(struct net_device *dev, struct fido_device *fdev)
  * Nothing lies between the two that wants smaller frames, and each frame has
  * its price. So the default is the largest, as for loopback and ntb_netdev.
  */
-static void netdev_set_mtu(struct net_device *dev, struct fido_device *fdev)
+static int netdev_set_mtu(struct net_device *dev, struct fido_device *fdev)
 {
-	unsigned int mtu;
-
 	dev->min_mtu = MMNET_MIN_MTU;
 	dev->max_mtu = MMNET_MAX_MTU;
-	if (fido_param_uint(fdev, "mtu", &mtu) || mtu < MMNET_MIN_MTU ||
-	    mtu > MMNET_MAX_MTU)
-		mtu = MMNET_MAX_MTU;
-	dev->mtu = mtu;
+	dev->mtu = MMNET_MAX_MTU;
+	return fido_param_range(fdev, "mtu", MMNET_MIN_MTU, MMNET_MAX_MTU,
+				&dev->mtu);
 }
 
 /*
@@ -422,10 +419,11 @@ static struct net_device *netdev_alloc(struct fido_device *fdev,
 {
 	struct net_device *dev;
 	struct mmnet *mm;
+	int err;
 
 	dev = alloc_etherdev_mqs(sizeof(*mm), nr_queues, nr_queues);
 	if (!dev)
-		return NULL;
+		return ERR_PTR(-ENOMEM);
 	mm = netdev_priv(dev);
 	mm->dev = dev;
 	mm->fdev = fdev;
@@ -443,7 +441,11 @@ static struct net_device *netdev_alloc(struct fido_device *fdev,
 	netdev_set_name(dev, fdev);
 	mmnet_xdp_set_features(dev);
 	netdev_set_mac(dev, fdev);
-	netdev_set_mtu(dev, fdev);
+	err = netdev_set_mtu(dev, fdev);
+	if (err) {
+		netdev_free(dev);
+		return ERR_PTR(err);
+	}
 	return dev;
 }
 
@@ -490,8 +492,8 @@ struct net_device *mmnet_netdev_create(struct fido_device *fdev,
 	int err;
 
 	dev = netdev_alloc(fdev, nr_queues);
-	if (!dev)
-		return ERR_PTR(-ENOMEM);
+	if (IS_ERR(dev))
+		return dev;
 	kept = mmnet_park_claim(dev);
 	if (kept != dev) {
 		netdev_free(dev);

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 # LONG: a minute or so, not in each run yet
-# DESCRIPTION: what users expect of a driver: rings, speed, addresses, groups, promiscuous mode, macvlan, names
+# DESCRIPTION: what users expect of a driver: rings, speed, addresses, groups, promiscuous mode, macvlan, names; parameters that make no sense are refused
 # TIMEOUT: 400
 # shellcheck disable=SC1091
 . "$LAB_DIR/cases/mmnet-lib.sh"
@@ -134,6 +134,17 @@ service_dir() {
 		sed -n 's,^\(.*/fido/.*/service/[0-9]*\)/type = "mmnet"$,\1,p'
 }
 
+# refused_with NODE VALUE WORDS: of what dom0 writes, the driver takes no nonsense for a default
+refused_with() {
+	local dir
+	dir=$(service_dir)
+	in_dom0 "xenstore-write -- $dir/$1 '$2'"
+	in_vm a 'rmmod mmnet && modprobe mmnet'
+	wait_for 30 in_dom0 "xenstore-read $dir/error | grep -qx '$3'"
+	in_vm a '! test -e /sys/class/net/mmnet0'
+	in_dom0 "xenstore-rm $dir/$1"
+}
+
 # A name from xenstore is kept, unless somebody else has it.
 check_name() {
 	local dir
@@ -148,6 +159,10 @@ check_name() {
 	in_vm a 'rmmod mmnet && modprobe mmnet'
 	wait_for 30 in_vm a 'test -e /sys/class/net/mmnet0'
 	assert_eq "$(attribute mmnet0 name_assign_type)" 1 "origin of the name"
+	refused_with mtu 65536 'mtu must be 68 to 65535'
+	refused_with mtu nonsense 'mtu must be 68 to 65535'
+	refused_with queues 0 'queues must be 1 to 16'
+	refused_with queues 17 'queues must be 1 to 16'
 	in_dom0 'fidoctl net remove a b'
 	wait_for 30 in_vm a '! test -e /sys/class/net/mmnet0'
 	in_dom0 'fidoctl net add a b --name-a wan0'
