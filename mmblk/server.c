@@ -9,10 +9,25 @@
 
 #include "server.h"
 
+/* MiB; more than the ids of a queue can name, and few enough for 32 bits */
+#define MAX_READ_BUFFER		1024
+
 static unsigned int read_buffer = 16;
-module_param(read_buffer, uint, 0644);
+
+static int read_buffer_set(const char *val, const struct kernel_param *kp)
+{
+	return param_set_uint_minmax(val, kp, 1, MAX_READ_BUFFER);
+}
+
+static const struct kernel_param_ops read_buffer_ops = {
+	.set = read_buffer_set,
+	.get = param_get_uint,
+};
+
+module_param_cb(read_buffer, &read_buffer_ops, &read_buffer, 0644);
+__MODULE_PARM_TYPE(read_buffer, "uint");
 MODULE_PARM_DESC(read_buffer,
-		 "Server: MiB of read data that a queue keeps for its client at a time; a change is for disks that are added later (default 16)");
+		 "Server: MiB of read data that a queue keeps for its client at a time, 1 to 1024; a change is for disks that are added later (default 16)");
 
 static void mmblk_lane_init(struct mmblk_lane *lane,
 			    struct mmblk_server *server, unsigned int index)

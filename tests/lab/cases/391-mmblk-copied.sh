@@ -33,6 +33,8 @@ run() {
 	disks_gone
 	in_vm a 'modprobe -a mmblk loop'
 	in_vm b 'modprobe mmblk'
+	expect_failure buffers 0
+	expect_failure buffers 1025
 	SERVED=$(loop_create 32M)
 	time_writes 16
 	room=$TOOK
