@@ -211,19 +211,13 @@ static int link_export(struct fido_link *link)
 
 static int link_map_peer(struct fido_link *link)
 {
-	const char *dir = link->xbdev->otherend;
-	unsigned int version, root_ref;
 	struct fido_window *window;
+	unsigned int root_ref;
+	int err;
 
-	if (xenbus_scanf(XBT_NIL, dir, FIDO_XS_VERSION, "%u", &version) != 1 ||
-	    xenbus_scanf(XBT_NIL, dir, FIDO_XS_ROOT_REF, "%u", &root_ref) != 1)
-		return -ENOENT;
-	if (version != FIDO_PROTO_VERSION) {
-		dev_err(&link->xbdev->dev,
-			"domain %u speaks version %u of the protocol, we speak %u: install the same fido in both\n",
-			link->peer, version, FIDO_PROTO_VERSION);
-		return -EPROTONOSUPPORT;
-	}
+	err = fido_link_read_nodes(link, &root_ref);
+	if (err)
+		return err;
 	window = fido_window_create(link->peer, root_ref, &link->removing);
 	if (IS_ERR(window))
 		return PTR_ERR(window);
@@ -271,7 +265,8 @@ static bool link_failed_for_good(struct fido_link *link, int err)
 /* Show the error in xenstore, give up what is there. */
 static void link_fail(struct fido_link *link, int err, const char *doing)
 {
-	if (err != -EINTR)
+	/* of a version fido_link_check_version() has told */
+	if (err != -EINTR && err != -EPROTONOSUPPORT)
 		xenbus_dev_error(link->xbdev, err, "%s", doing);
 	if (link_failed_for_good(link, err))
 		cmpxchg(&link->broken, NULL, doing);
@@ -479,6 +474,9 @@ static void frontend_step(struct fido_link *link, enum xenbus_state backend)
 	case XenbusStateClosing:
 	case XenbusStateClosed:
 	case XenbusStateUnknown:
+		/* refused for our version, perhaps: then both say so */
+		if (link->state == FIDO_LINK_OFFERED)
+			fido_link_check_version(link);
 		if (link->state != FIDO_LINK_INIT)
 			link_close(link);
 		break;

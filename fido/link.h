@@ -208,6 +208,8 @@ int fido_link_show_state(struct fido_link *link, enum xenbus_state state);
 void fido_link_step_nodes(struct fido_link *link);
 bool fido_link_is_anew(const struct fido_link *link);
 int fido_link_write_nodes(struct fido_link *link);
+int fido_link_check_version(const struct fido_link *link);
+int fido_link_read_nodes(const struct fido_link *link, unsigned int *root_ref);
 void fido_link_show_suspended(const struct fido_link *link, bool suspended);
 int fido_link_show_silent(const struct fido_link *link, bool silent);
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Nodes: what a link writes about itself to its directory in xenstore.
+ * Nodes: what a link writes about itself to its directory in xenstore, and
+ * what it reads there of the peer.
  */
 #include <linux/device.h>
 #include <linux/errno.h>
@@ -8,6 +9,31 @@
 
 #include "export.h"
 #include "link.h"
+
+static int link_write_version(const struct fido_link *link,
+			      struct xenbus_transaction xbt)
+{
+	return xenbus_printf(xbt, link->xbdev->nodename, FIDO_XS_VERSION, "%u",
+			     FIDO_PROTO_VERSION);
+}
+
+/*
+ * Whoever sees a backend wait, and then refuse, can tell whether it speaks
+ * another version.
+ */
+static int link_write_change(const struct fido_link *link,
+			     struct xenbus_transaction xbt, int now,
+			     enum xenbus_state state)
+{
+	int err = 0;
+
+	if (state == XenbusStateInitWait)
+		err = link_write_version(link, xbt);
+	if (!err && now != state)
+		err = xenbus_printf(xbt, link->xbdev->nodename, "state", "%d",
+				    state);
+	return err;
+}
 
 /*
  * The state that the peer and the toolstack see. Nodes in Initialising are new:
@@ -38,8 +64,7 @@ static int link_write_state(struct fido_link *link, enum xenbus_state state)
 			/* gone, or not for us to write */
 			return err == 1 || err == -ENOENT ? 0 : err;
 		}
-		err = now == state ? 0 :
-		      xenbus_printf(xbt, dir, "state", "%d", state);
+		err = link_write_change(link, xbt, now, state);
 		if (err) {
 			xenbus_transaction_end(xbt, 1);
 			return err;
@@ -116,8 +141,7 @@ int fido_link_write_nodes(struct fido_link *link)
 	const char *dir = link->xbdev->nodename;
 	int err;
 
-	err = xenbus_printf(XBT_NIL, dir, FIDO_XS_VERSION, "%u",
-			    FIDO_PROTO_VERSION);
+	err = link_write_version(link, XBT_NIL);
 	if (!err)
 		err = xenbus_printf(XBT_NIL, dir, FIDO_XS_ROOT_REF, "%u",
 				    fido_export_root_ref(link->export));
@@ -128,6 +152,51 @@ int fido_link_write_nodes(struct fido_link *link)
 				    link->port);
 	/* xenstore's quota, not a table that stays too small */
 	return err == -ENOSPC ? -EDQUOT : err;
+}
+
+/**
+ * fido_link_check_version - does the peer speak our version of the protocol?
+ * @link: link
+ *
+ * If not, that is told in the log and to the toolstack.
+ *
+ * Context: process, sleeps.
+ * Return: 0, -ENOENT if the peer does not say, -EPROTONOSUPPORT.
+ */
+int fido_link_check_version(const struct fido_link *link)
+{
+	struct xenbus_device *xbdev = link->xbdev;
+	unsigned int version;
+
+	if (xenbus_scanf(XBT_NIL, xbdev->otherend, FIDO_XS_VERSION, "%u",
+			 &version) != 1)
+		return -ENOENT;
+	if (version == FIDO_PROTO_VERSION)
+		return 0;
+	xenbus_dev_error(xbdev, -EPROTONOSUPPORT,
+			 "domain %u speaks version %u of the protocol, we speak %u: install the same fido in both",
+			 link->peer, version, FIDO_PROTO_VERSION);
+	return -EPROTONOSUPPORT;
+}
+
+/**
+ * fido_link_read_nodes - read what the peer has written to be found
+ * @link: link
+ * @root_ref: gets the grant reference of the peer's root page
+ *
+ * Context: process, sleeps.
+ * Return: 0, -ENOENT if something is missing, -EPROTONOSUPPORT, which was told.
+ */
+int fido_link_read_nodes(const struct fido_link *link, unsigned int *root_ref)
+{
+	int err = fido_link_check_version(link);
+
+	if (err)
+		return err;
+	if (xenbus_scanf(XBT_NIL, link->xbdev->otherend, FIDO_XS_ROOT_REF,
+			 "%u", root_ref) != 1)
+		return -ENOENT;
+	return 0;
 }
 
 /**

@@ -61,8 +61,10 @@
  *                          do not wait for the frontend again;
  *                          absent before
  *     state              = XenbusState, decimal                  both
- *     protocol-version, root-ref, features, suspended, silent:   backend
- *                          as above
+ *     protocol-version   = as above; there in InitWait already,  backend
+ *                          so that a frontend that is refused
+ *                          for it can tell why
+ *     root-ref, features, suspended, silent: as above            backend
  *     service/S/...      as above, of this side                  both
  *
  *   /local/domain/F/error/device/fido/B/      xenbus' own, and the same
@@ -130,7 +132,8 @@
  *   frontend                            backend
  *   --------                            -------
  *   Initialising: no driver yet         Initialising: no driver yet
- *   Closed: a driver waits              InitWait: a driver waits
+ *   Closed: a driver waits              writes version
+ *                                       InitWait: a driver waits
  *
  *   sees InitWait
  *   exports its memory to the backend
@@ -140,7 +143,7 @@
  *                                       exports its memory to the frontend
  *                                       checks the version
  *                                       maps the frontend's memory
- *                                       writes version, root-ref, features
+ *                                       writes root-ref, features
  *                                       Connected
  *   checks the version
  *   maps the backend's memory

@@ -75,7 +75,7 @@ NOT_MAPPED="mapping the frontend's memory"
 nodes() {
 	forge root.heartbeat 0
 	# Version 2 of the protocol may come, and others are none.
-	refused "^[0-9]+ $NOT_MAPPED" 'protocol-version 2'
+	refused "^93 domain $A speaks version 2 of the protocol, we speak 1:" 'protocol-version 2'
 	if [ "$LONG" = 1 ]; then
 		refused "^[0-9]+ $NOT_MAPPED" 'protocol-version -1'
 		refused "^[0-9]+ $NOT_MAPPED" 'protocol-version'
@@ -125,6 +125,25 @@ states() {
 	link_gone
 }
 
+# The other way round: b is the frontend, and a a backend that refuses it for its version. b knows why, and says so.
+other_version() {
+	LIES=$((LIES + 1))
+	in_vm a 'echo 0 > /sys/bus/xen-backend/drivers_autoprobe'
+	in_dom0 'fidoctl link add b a --wait 0'
+	in_vm a "d=backend/fido/$B/$A; set -e
+		xenstore-write \$d/protocol-version 2 \$d/state 2
+		front=\$(xenstore-read \$d/frontend); i=0
+		until [ \"\$(xenstore-read \$front/state)\" = 3 ]; do
+			sleep 0.1; i=\$((i + 1)); [ \$i -lt $((200 * SLOW)) ]
+		done
+		xenstore-write \$d/state 6"
+	wait_for 20 in_dom0 "xenstore-read /local/domain/$B/error/device/fido/$A/error"
+	assert_match "$(in_dom0 'fidoctl link show a b')" "domain $A speaks version 2 of the protocol, we speak 1:" 'what fidoctl says of the version'
+	honest_works
+	link_gone
+	in_vm a 'echo 1 > /sys/bus/xen-backend/drivers_autoprobe'
+}
+
 back_waits() {
 	[ "$(in_dom0 "xenstore-read /local/domain/$B/backend/fido/$A/$B/state")" = 2 ]
 }
@@ -157,6 +176,7 @@ run() {
 	states
 	nodes
 	pages
+	other_version
 	restless
 	diag "$LIES lies"
 	in_vm a "echo unforge > $LIAR/do; echo 1 > /sys/bus/xen/drivers_autoprobe"

@@ -61,7 +61,7 @@ honest_again() {
 
 liar_cleanup() {
 	no_links
-	in_vm a 'echo 1 > /sys/bus/xen/drivers_autoprobe; ! grep -q "^fido_liar " /proc/modules || rmmod fido_liar'
+	in_vm a 'echo 1 > /sys/bus/xen/drivers_autoprobe; echo 1 > /sys/bus/xen-backend/drivers_autoprobe; ! grep -q "^fido_liar " /proc/modules || rmmod fido_liar'
 }
 
 # ---- the pair of liar and victim: pair_up is the case's ----
