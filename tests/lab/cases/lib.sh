@@ -99,9 +99,9 @@ mapped_pages() {
 	in_vm "$1" "awk -F': ' '/^pages mapped/ { print \$2 }' /sys/kernel/debug/fido/fido-$(vm_domid "$2")/link"
 }
 
-# detached VM COMMAND: goes on in the VM, for a minute at most.
+# detached VM COMMAND: goes on in the VM, for a minute at most. Busybox's sh would take its own programs, which do less.
 detached() {
-	in_vm "$1" "setsid timeout $((60 * SLOW)) sh -c '$2' < /dev/null > /dev/null 2>&1 &"
+	in_vm "$1" "setsid timeout $((60 * SLOW)) bash -c '$2' < /dev/null > /dev/null 2>&1 &"
 }
 
 # load_start FROM TO ADDRESS: a TCP stream to TO, and a flood of pings.
