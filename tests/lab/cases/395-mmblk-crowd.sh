@@ -15,6 +15,11 @@ requires() {
 	need_tool fidoctl
 }
 
+# A disk is ten nodes of its client's, of which xenstored allows a domain 1000 by default.
+quota() {
+	in_dom0 "xenstore-control quota set nodes $1"
+}
+
 all_disks() {
 	[ "$(in_vm b 'ls -d /sys/block/mmblk* 2> /dev/null | wc -l')" = "$1" ]
 }
@@ -62,6 +67,7 @@ run() {
 	set -- $SERVERS
 	total=$(($# * EACH))
 	every_disk_gone
+	quota 4000
 	in_vm b 'modprobe mmblk'
 	before=$(free_memory b)
 	add_all
@@ -81,6 +87,7 @@ run() {
 cleanup() {
 	local server
 	every_disk_gone
+	quota 1000
 	for server in $SERVERS; do
 		ramdisks_gone "$server"
 	done
