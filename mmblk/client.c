@@ -239,6 +239,22 @@ static void mmblk_set_live(struct mmblk_queue *q, bool live)
 	spin_unlock_bh(&q->rx_lock);
 }
 
+/*
+ * The one of the link. If there is no memory for it, the disk keeps the one that
+ * it came up with before: of another link, perhaps, but better than none.
+ */
+static void mmblk_client_reserve(struct mmblk_client *client)
+{
+	struct mmblk_reserve *reserve;
+
+	/* before the other one goes: it is the same mostly */
+	reserve = mmblk_reserve_get(client->service.fdev);
+	if (!reserve)
+		return;
+	mmblk_reserve_put(client->reserve);
+	client->reserve = reserve;
+}
+
 static int mmblk_client_up(struct mmblk_service *service)
 {
 	struct mmblk_client *client = to_mmblk_client(service);
@@ -254,8 +270,7 @@ static int mmblk_client_up(struct mmblk_service *service)
 	 */
 	for (i = 0; i < service->nr_queues; i++)
 		mmblk_free_bounces(client->queue[i]);
-	mmblk_reserve_put(client->reserve);
-	client->reserve = mmblk_reserve_get(service->fdev);
+	mmblk_client_reserve(client);
 	for (i = 0; i < service->nr_queues; i++) {
 		q = client->queue[i];
 		q->chan = fido_chan(service->fdev, i);
