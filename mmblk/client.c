@@ -300,6 +300,16 @@ static void mmblk_requeue_all(struct mmblk_queue *q)
 	}
 }
 
+/* The link's other disks go on, perhaps, or come up before this one. */
+static void mmblk_leave_reserve(struct mmblk_queue *q)
+{
+	unsigned int i;
+
+	for (i = 0; i < MMBLK_DEPTH; i++)
+		mmblk_reserve_leave(q->client->reserve, q->chan,
+				    q->tag[i].bounce);
+}
+
 static void mmblk_client_down(struct mmblk_service *service)
 {
 	struct mmblk_client *client = to_mmblk_client(service);
@@ -323,8 +333,10 @@ static void mmblk_client_down(struct mmblk_service *service)
 	if (running)
 		blk_mq_quiesce_queue(client->disk->queue);
 
-	for (i = 0; i < service->nr_queues; i++)
+	for (i = 0; i < service->nr_queues; i++) {
 		mmblk_requeue_all(client->queue[i]);
+		mmblk_leave_reserve(client->queue[i]);
+	}
 	if (!running || !client->timeout)
 		return;
 	/* one of an earlier time may be there still, and would come too soon */
