@@ -192,18 +192,29 @@ static void mmblk_bio_done(struct bio *bio)
 	mmblk_job_done(job);
 }
 
-/* In process context this waits for memory, but never fails. */
-static struct bio *mmblk_bio_alloc(struct mmblk_job *job, unsigned int nr_vecs,
-				   blk_opf_t opf)
+/*
+ * In process context this waits for memory, but never fails: whoever has a bio
+ * of @bios has submitted it, or does so without another one.
+ */
+static struct bio *mmblk_bio_new(struct mmblk_job *job, unsigned int nr_vecs,
+				 blk_opf_t opf)
 {
-	struct mmblk_lane *lane = job->lane;
-	struct mmblk_blkdev *b = &lane->server->backing.blkdev;
+	struct mmblk_blkdev *b = &job->lane->server->backing.blkdev;
 	struct bio *bio;
 
 	bio = bio_alloc_bioset(b->dev.bdev, nr_vecs, opf, GFP_NOIO, &b->bios);
-	bio->bi_iter.bi_sector = mmblk_lane_request(lane)->sector;
 	bio->bi_private = job;
 	bio->bi_end_io = mmblk_bio_done;
+	return bio;
+}
+
+/* For the request that the job's lane has in work */
+static struct bio *mmblk_bio_alloc(struct mmblk_job *job, unsigned int nr_vecs,
+				   blk_opf_t opf)
+{
+	struct bio *bio = mmblk_bio_new(job, nr_vecs, opf);
+
+	bio->bi_iter.bi_sector = mmblk_lane_request(job->lane)->sector;
 	return bio;
 }
 
@@ -287,13 +298,12 @@ static struct block_device *mmblk_job_bdev(const struct mmblk_job *job)
 	return job->lane->server->backing.blkdev.dev.bdev;
 }
 
+/* Bios are submitted in process context. This one is completed as any other. */
 static void mmblk_zeroes_flush(struct work_struct *work)
 {
 	struct mmblk_job *job = container_of(work, struct mmblk_job, flush);
 
-	job->status =
-		errno_to_blk_status(blkdev_issue_flush(mmblk_job_bdev(job)));
-	mmblk_job_done(job);
+	submit_bio(mmblk_bio_new(job, 0, REQ_OP_WRITE | REQ_PREFLUSH));
 }
 
 static void mmblk_zeroes_done(struct bio *bio)
@@ -305,7 +315,7 @@ static void mmblk_zeroes_done(struct bio *bio)
 	if (job->status)
 		mmblk_job_done(job);
 	else
-		queue_work(mmblk_wq, &job->flush);
+		queue_work(mmblk_flush_wq, &job->flush);
 }
 
 /*
