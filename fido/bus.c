@@ -84,6 +84,8 @@ static int fido_bus_call_probe(struct fido_device *fdev)
 		if (!err)
 			drv->remove(fdev);
 		err = -ENOMEM;
+		/* this error is a true one: it is told if it lasts */
+		WRITE_ONCE(service->param_lost, false);
 	}
 	if (err)
 		fido_disable(fdev);

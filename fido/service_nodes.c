@@ -175,7 +175,9 @@ EXPORT_SYMBOL_GPL(fido_report);
  * @err: negative error code
  * @fmt: one line, without a newline
  *
- * The line goes to the log, and to xenstore for fidoctl.
+ * The line goes to the log, and to xenstore for fidoctl; not if a parameter was
+ * lost in ->probe(), which comes again: what seems to be wrong is not, perhaps,
+ * and the toolstack takes an error for the end.
  *
  * Context: process, sleeps.
  */
@@ -184,6 +186,8 @@ void fido_error(struct fido_device *fdev, int err, const char *fmt, ...)
 	va_list args;
 	char *text;
 
+	if (READ_ONCE(fdev->service->param_lost))
+		return;
 	va_start(args, fmt);
 	text = kvasprintf(GFP_KERNEL, fmt, args);
 	va_end(args);
