@@ -78,7 +78,9 @@ EXPORT_SYMBOL_GPL(fido_param);
  * @value: gets the number; unchanged on error
  *
  * Context: process, sleeps.
- * Return: 0, -ENOENT if there is no such node, -EINVAL if it is no number.
+ * Return: 0, -ENOENT if there is no such node, -EINVAL if it is no number;
+ * -ENOMEM if it could not be read, or another one before: for ->probe() to
+ * return, without a word.
  */
 int fido_param_uint(struct fido_device *fdev, const char *name,
 		    unsigned int *value)
@@ -86,11 +88,14 @@ int fido_param_uint(struct fido_device *fdev, const char *name,
 	char *text = fido_param(fdev, name);
 	int err;
 
-	if (!text)
-		return -ENOENT;
-	err = kstrtouint(text, 0, value);
+	if (READ_ONCE(fdev->service->param_lost))
+		err = -ENOMEM;
+	else if (!text)
+		err = -ENOENT;
+	else
+		err = kstrtouint(text, 0, value) ? -EINVAL : 0;
 	kfree(text);
-	return err ? -EINVAL : 0;
+	return err;
 }
 EXPORT_SYMBOL_GPL(fido_param_uint);
 
@@ -104,7 +109,8 @@ EXPORT_SYMBOL_GPL(fido_param_uint);
  *	no such node, and on error
  *
  * Context: process, sleeps.
- * Return: 0, -EINVAL if it is something else, which fido_error() has told.
+ * Return: 0, -EINVAL if it is something else, which fido_error() has told;
+ * -ENOMEM as fido_param_uint().
  */
 int fido_param_range(struct fido_device *fdev, const char *name,
 		     unsigned int min, unsigned int max, unsigned int *value)
@@ -114,6 +120,8 @@ int fido_param_range(struct fido_device *fdev, const char *name,
 
 	if (err == -ENOENT)
 		return 0;
+	if (err == -ENOMEM)
+		return err;
 	if (err || number < min || number > max) {
 		fido_error(fdev, -EINVAL, "%s must be %u to %u", name, min,
 			   max);

@@ -369,7 +369,8 @@ static int mmblk_param_serial(struct mmblk_client *client,
 static int mmblk_param_poll(struct mmblk_client *client,
 			    struct fido_device *fdev)
 {
-	fido_param_uint(fdev, "poll-queues", &client->nr_poll);
+	if (fido_param_uint(fdev, "poll-queues", &client->nr_poll) == -ENOMEM)
+		return -ENOMEM;
 	if (client->nr_poll < client->service.nr_queues)
 		return 0;
 	fido_error(fdev, -EINVAL, "poll-queues has just been changed");
@@ -394,19 +395,20 @@ static void mmblk_param_keep(struct mmblk_client *client,
 	client->keep = NULL;
 }
 
+/* The numbers come last, as they tell of each one that was lost. */
 static int mmblk_client_params(struct mmblk_client *client,
 			       struct fido_device *fdev)
 {
 	int err;
 
 	mmblk_param_keep(client, fdev);
+	err = mmblk_param_serial(client, fdev);
+	if (err)
+		return err;
 	err = mmblk_param_poll(client, fdev);
 	if (err)
 		return err;
-	err = mmblk_param_timeout(client, fdev);
-	if (err)
-		return err;
-	return mmblk_param_serial(client, fdev);
+	return mmblk_param_timeout(client, fdev);
 }
 
 /* Life */

@@ -71,6 +71,8 @@ static int mmblk_nr_queues(struct fido_device *fdev, unsigned int *nr)
 	if (err)
 		return err;
 	err = fido_param_uint(fdev, "poll-queues", &poll);
+	if (err == -ENOMEM)
+		return err;
 	if ((err && err != -ENOENT) || poll > FIDO_MAX_CHANNELS - queues) {
 		fido_error(fdev, -EINVAL,
 			   "queues and poll-queues together must be 1 to %u",
