@@ -78,6 +78,7 @@ static int fido_bus_call_probe(struct fido_device *fdev)
 	int err;
 
 	WRITE_ONCE(service->param_lost, false);
+	fido_service_expect_error(service);
 	err = drv->probe(fdev);
 	/* without its parameters it may be what nobody has asked for */
 	if (READ_ONCE(service->param_lost)) {
@@ -105,7 +106,7 @@ static int fido_bus_probe(struct device *dev)
 	if (err == -ENOMEM || (err == -EAGAIN && service->probe_why))
 		return fido_bus_probe_later(service, err);
 	if (!err && service->probe_tries >= PROBE_QUIET)
-		fido_error_over(fdev);
+		fido_service_error_over(service);
 	service->probe_tries = 0;
 	return err;
 }

@@ -191,10 +191,11 @@ EXPORT_SYMBOL_GPL(fido_report);
  */
 void fido_error(struct fido_device *fdev, int err, const char *fmt, ...)
 {
+	struct fido_service *service = fdev->service;
 	va_list args;
 	char *text;
 
-	if (READ_ONCE(fdev->service->param_lost))
+	if (READ_ONCE(service->param_lost))
 		return;
 	va_start(args, fmt);
 	text = kvasprintf(GFP_KERNEL, fmt, args);
@@ -202,7 +203,10 @@ void fido_error(struct fido_device *fdev, int err, const char *fmt, ...)
 	if (!text)
 		return;
 	dev_err_ratelimited(&fdev->dev, "%s (error %d)\n", text, err);
-	fido_service_write(fdev->service, FIDO_XS_SERVICE_ERROR, text);
+	mutex_lock(&service->error_lock);
+	service->erred = true;
+	fido_service_write(service, FIDO_XS_SERVICE_ERROR, text);
+	mutex_unlock(&service->error_lock);
 	kfree(text);
 }
 EXPORT_SYMBOL_GPL(fido_error);
@@ -234,6 +238,36 @@ void fido_error_over(struct fido_device *fdev)
 	fido_service_clear(fdev->service, FIDO_XS_SERVICE_ERROR);
 }
 EXPORT_SYMBOL_GPL(fido_error_over);
+
+/**
+ * fido_service_expect_error - ->probe() is about to be called
+ * @service: service
+ *
+ * Context: process, sleeps.
+ */
+void fido_service_expect_error(struct fido_service *service)
+{
+	mutex_lock(&service->error_lock);
+	service->erred = false;
+	mutex_unlock(&service->error_lock);
+}
+
+/**
+ * fido_service_error_over - what an earlier ->probe() has missed is there
+ * @service: service whose ->probe() has succeeded
+ *
+ * What it started may have told of another error meanwhile, or is about to: the
+ * lock has that written either before this looks, or after the node is removed.
+ *
+ * Context: process, sleeps.
+ */
+void fido_service_error_over(struct fido_service *service)
+{
+	mutex_lock(&service->error_lock);
+	if (!service->erred)
+		fido_service_clear(service, FIDO_XS_SERVICE_ERROR);
+	mutex_unlock(&service->error_lock);
+}
 
 /**
  * fido_service_report_state - show whether a service is up
