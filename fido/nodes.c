@@ -19,20 +19,19 @@ static int link_write_version(const struct fido_link *link,
 
 /*
  * Whoever sees a backend wait, and then refuse, can tell whether it speaks
- * another version.
+ * another version. That can do without, as at a quota of xenstore, whose errors
+ * have several names: it is written again in fido_link_write_nodes(). Nobody
+ * comes without the state.
  */
 static int link_write_change(const struct fido_link *link,
 			     struct xenbus_transaction xbt, int now,
 			     enum xenbus_state state)
 {
-	int err = 0;
-
 	if (state == XenbusStateInitWait)
-		err = link_write_version(link, xbt);
-	if (!err && now != state)
-		err = xenbus_printf(xbt, link->xbdev->nodename, "state", "%d",
-				    state);
-	return err;
+		link_write_version(link, xbt);
+	if (now == state)
+		return 0;
+	return xenbus_printf(xbt, link->xbdev->nodename, "state", "%d", state);
 }
 
 /*
