@@ -178,17 +178,25 @@ static compat_bus_const struct bus_type fido_bus_type = {
  *
  * Use fido_driver_register().
  *
+ * The driver core allocates with devices locked, as well, which the link's work
+ * waits for: see fido_bus_call_probe().
+ *
  * Context: process, sleeps; may call @drv->probe().
  * Return: 0 or an error.
  */
 int __fido_driver_register(struct fido_driver *drv, struct module *owner,
 			   const char *mod_name)
 {
+	unsigned int noio = memalloc_noio_save();
+	int err;
+
 	drv->driver.name = mod_name;
 	drv->driver.owner = owner;
 	drv->driver.mod_name = mod_name;
 	drv->driver.bus = &fido_bus_type;
-	return driver_register(&drv->driver);
+	err = driver_register(&drv->driver);
+	memalloc_noio_restore(noio);
+	return err;
 }
 EXPORT_SYMBOL_GPL(__fido_driver_register);
 
@@ -200,7 +208,10 @@ EXPORT_SYMBOL_GPL(__fido_driver_register);
  */
 void fido_driver_unregister(struct fido_driver *drv)
 {
+	unsigned int noio = memalloc_noio_save();
+
 	driver_unregister(&drv->driver);
+	memalloc_noio_restore(noio);
 }
 EXPORT_SYMBOL_GPL(fido_driver_unregister);
 
