@@ -576,6 +576,7 @@ static bool link_step_anew(struct fido_link *link)
 	link->failures = 0;
 	link->retry_at = 0;
 	link->starts.nr = 0;
+	link->is_told = false;
 	return true;
 }
 
