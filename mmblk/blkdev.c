@@ -129,12 +129,6 @@ static u16 mmblk_blkdev_flags(const struct mmblk_backing *backing)
 	return flags;
 }
 
-/* There is no FUA for them: the client writes zeroes as data instead. */
-static bool mmblk_blkdev_no_zeroes(const struct mmblk_backing *backing)
-{
-	return backing->through && bdev_write_cache(backing->blkdev.dev.bdev);
-}
-
 static void mmblk_blkdev_config(const struct mmblk_backing *backing,
 				struct mmblk_config *config)
 {
@@ -161,8 +155,6 @@ static void mmblk_blkdev_config(const struct mmblk_backing *backing,
 		config->discard_sectors = 0;
 		config->write_zeroes_sectors = 0;
 	}
-	if (mmblk_blkdev_no_zeroes(backing))
-		config->write_zeroes_sectors = 0;
 }
 
 /*
