@@ -78,12 +78,15 @@ static int fido_bus_call_probe(struct fido_device *fdev)
 	int err;
 
 	WRITE_ONCE(service->param_lost, false);
+	fido_service_expect_error(service);
 	err = drv->probe(fdev);
 	/* without its parameters it may be what nobody has asked for */
 	if (READ_ONCE(service->param_lost)) {
 		if (!err)
 			drv->remove(fdev);
 		err = -ENOMEM;
+		/* this error is a true one: it is told if it lasts */
+		WRITE_ONCE(service->param_lost, false);
 	}
 	if (err)
 		fido_disable(fdev);
@@ -103,7 +106,7 @@ static int fido_bus_probe(struct device *dev)
 	if (err == -ENOMEM || (err == -EAGAIN && service->probe_why))
 		return fido_bus_probe_later(service, err);
 	if (!err && service->probe_tries >= PROBE_QUIET)
-		fido_error_over(fdev);
+		fido_service_error_over(service);
 	service->probe_tries = 0;
 	return err;
 }
@@ -175,17 +178,25 @@ static compat_bus_const struct bus_type fido_bus_type = {
  *
  * Use fido_driver_register().
  *
+ * The driver core allocates with devices locked, as well, which the link's work
+ * waits for: see fido_bus_call_probe().
+ *
  * Context: process, sleeps; may call @drv->probe().
  * Return: 0 or an error.
  */
 int __fido_driver_register(struct fido_driver *drv, struct module *owner,
 			   const char *mod_name)
 {
+	unsigned int noio = memalloc_noio_save();
+	int err;
+
 	drv->driver.name = mod_name;
 	drv->driver.owner = owner;
 	drv->driver.mod_name = mod_name;
 	drv->driver.bus = &fido_bus_type;
-	return driver_register(&drv->driver);
+	err = driver_register(&drv->driver);
+	memalloc_noio_restore(noio);
+	return err;
 }
 EXPORT_SYMBOL_GPL(__fido_driver_register);
 
@@ -197,7 +208,10 @@ EXPORT_SYMBOL_GPL(__fido_driver_register);
  */
 void fido_driver_unregister(struct fido_driver *drv)
 {
+	unsigned int noio = memalloc_noio_save();
+
 	driver_unregister(&drv->driver);
+	memalloc_noio_restore(noio);
 }
 EXPORT_SYMBOL_GPL(fido_driver_unregister);
 

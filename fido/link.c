@@ -270,9 +270,9 @@ static void link_fail(struct fido_link *link, int err, const char *doing)
 		xenbus_dev_error(link->xbdev, err, "%s", doing);
 	if (link_failed_for_good(link, err))
 		cmpxchg(&link->broken, NULL, doing);
-	link->retry_at = jiffies +
-			 (RETRY_SECS * HZ << min(link->nr_starved, 4U));
 	link->nr_starved = err == -ENOMEM ? link->nr_starved + 1 : 0;
+	link->retry_at = jiffies + (RETRY_SECS * HZ / 2 <<
+				    clamp(link->nr_starved, 1U, 5U));
 	link_close(link);
 }
 
@@ -572,9 +572,11 @@ static bool link_step_anew(struct fido_link *link)
 		return false;
 	link_close(link);
 	WRITE_ONCE(link->broken, NULL);
+	link->nr_starved = 0;
 	link->failures = 0;
 	link->retry_at = 0;
 	link->starts.nr = 0;
+	link->is_told = false;
 	return true;
 }
 

@@ -97,6 +97,8 @@ struct fido_link_slot {
  * @starved_by: grants in quarantine when there were too few left for an export;
  *	zero: there were enough, or nothing would give some back
  * @starts: how often an export was made, which the peer can bring about
+ * @told_version: the peer's version of the protocol, which is not ours
+ * @is_told: that one was reported, since the nodes were made
  * @waits_for: what is left of earlier lives and has to go first, as reported
  * @must_wait: the link does not start over in this run of @work
  * @peer_state: the peer's xenbus state, as the latest watch told, or as was
@@ -147,6 +149,8 @@ struct fido_link {
 	unsigned long retry_at;
 	unsigned long starved_by;
 	struct fido_pace starts;
+	unsigned int told_version;
+	bool is_told;
 	const char *waits_for;
 	bool must_wait;
 	enum xenbus_state peer_state;
@@ -208,8 +212,8 @@ int fido_link_show_state(struct fido_link *link, enum xenbus_state state);
 void fido_link_step_nodes(struct fido_link *link);
 bool fido_link_is_anew(const struct fido_link *link);
 int fido_link_write_nodes(struct fido_link *link);
-int fido_link_check_version(const struct fido_link *link);
-int fido_link_read_nodes(const struct fido_link *link, unsigned int *root_ref);
+int fido_link_check_version(struct fido_link *link);
+int fido_link_read_nodes(struct fido_link *link, unsigned int *root_ref);
 void fido_link_show_suspended(const struct fido_link *link, bool suspended);
 int fido_link_show_silent(const struct fido_link *link, bool silent);
 

@@ -19,20 +19,19 @@ static int link_write_version(const struct fido_link *link,
 
 /*
  * Whoever sees a backend wait, and then refuse, can tell whether it speaks
- * another version.
+ * another version. That can do without, as at a quota of xenstore, whose errors
+ * have several names: it is written again in fido_link_write_nodes(). Nobody
+ * comes without the state.
  */
 static int link_write_change(const struct fido_link *link,
 			     struct xenbus_transaction xbt, int now,
 			     enum xenbus_state state)
 {
-	int err = 0;
-
 	if (state == XenbusStateInitWait)
-		err = link_write_version(link, xbt);
-	if (!err && now != state)
-		err = xenbus_printf(xbt, link->xbdev->nodename, "state", "%d",
-				    state);
-	return err;
+		link_write_version(link, xbt);
+	if (now == state)
+		return 0;
+	return xenbus_printf(xbt, link->xbdev->nodename, "state", "%d", state);
 }
 
 /*
@@ -154,6 +153,18 @@ int fido_link_write_nodes(struct fido_link *link)
 	return err == -ENOSPC ? -EDQUOT : err;
 }
 
+/* Once for each version: a frontend is brought here by its peer, at will. */
+static void link_tell_version(struct fido_link *link, unsigned int version)
+{
+	if (link->is_told && link->told_version == version)
+		return;
+	link->is_told = true;
+	link->told_version = version;
+	xenbus_dev_error(link->xbdev, -EPROTONOSUPPORT,
+			 "domain %u speaks version %u of the protocol, we speak %u: install the same fido in both",
+			 link->peer, version, FIDO_PROTO_VERSION);
+}
+
 /**
  * fido_link_check_version - does the peer speak our version of the protocol?
  * @link: link
@@ -163,19 +174,16 @@ int fido_link_write_nodes(struct fido_link *link)
  * Context: process, sleeps.
  * Return: 0, -ENOENT if the peer does not say, -EPROTONOSUPPORT.
  */
-int fido_link_check_version(const struct fido_link *link)
+int fido_link_check_version(struct fido_link *link)
 {
-	struct xenbus_device *xbdev = link->xbdev;
 	unsigned int version;
 
-	if (xenbus_scanf(XBT_NIL, xbdev->otherend, FIDO_XS_VERSION, "%u",
+	if (xenbus_scanf(XBT_NIL, link->xbdev->otherend, FIDO_XS_VERSION, "%u",
 			 &version) != 1)
 		return -ENOENT;
 	if (version == FIDO_PROTO_VERSION)
 		return 0;
-	xenbus_dev_error(xbdev, -EPROTONOSUPPORT,
-			 "domain %u speaks version %u of the protocol, we speak %u: install the same fido in both",
-			 link->peer, version, FIDO_PROTO_VERSION);
+	link_tell_version(link, version);
 	return -EPROTONOSUPPORT;
 }
 
@@ -187,7 +195,7 @@ int fido_link_check_version(const struct fido_link *link)
  * Context: process, sleeps.
  * Return: 0, -ENOENT if something is missing, -EPROTONOSUPPORT, which was told.
  */
-int fido_link_read_nodes(const struct fido_link *link, unsigned int *root_ref)
+int fido_link_read_nodes(struct fido_link *link, unsigned int *root_ref)
 {
 	int err = fido_link_check_version(link);
 

@@ -516,6 +516,7 @@ static void service_add(struct fido_link *link, unsigned int sid,
 	service->link = link;
 	service->sid = sid;
 	mutex_init(&service->lock);
+	mutex_init(&service->error_lock);
 	service->attached = link->state == FIDO_LINK_UP;
 	/* before anything else: nodes that are replaced later lack the mark */
 	service->marked = fido_service_write(service, FIDO_XS_SERVICE_SEEN, "1");

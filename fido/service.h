@@ -50,6 +50,8 @@ struct fido_link;
  * @probe_why: what the last one waits for, as the driver has said, or NULL
  * @param_lost: a parameter could not be read for lack of memory, since ->probe()
  *	was called; not under @lock
+ * @error_lock: guards the node that fido_error() writes, and @erred; taken last
+ * @erred: fido_error() has written it since ->probe() was called
  * @affinity: CPUs that were set for the events of each channel, or NULL
  * @up: ->up() succeeded and ->down() was not called since
  * @silent: ->silent() has said that the peer is
@@ -79,6 +81,8 @@ struct fido_service {
 	unsigned int probe_tries;
 	const char *probe_why;
 	bool param_lost;
+	struct mutex error_lock;	/* @erred, and the node */
+	bool erred;
 	struct cpumask *affinity[FIDO_MAX_CHANNELS];
 	bool up;
 	bool silent;
@@ -98,6 +102,8 @@ void fido_service_path(const struct fido_service *service, char *path,
 bool fido_service_write(struct fido_service *service, const char *name,
 			const char *value);
 void fido_service_clear(const struct fido_service *service, const char *name);
+void fido_service_expect_error(struct fido_service *service);
+void fido_service_error_over(struct fido_service *service);
 void fido_service_report_state(struct fido_service *service);
 
 /* affinity.c */

@@ -78,7 +78,9 @@ EXPORT_SYMBOL_GPL(fido_param);
  * @value: gets the number; unchanged on error
  *
  * Context: process, sleeps.
- * Return: 0, -ENOENT if there is no such node, -EINVAL if it is no number.
+ * Return: 0, -ENOENT if there is no such node, -EINVAL if it is no number;
+ * -ENOMEM if it could not be read, or another one before: for ->probe() to
+ * return, without a word.
  */
 int fido_param_uint(struct fido_device *fdev, const char *name,
 		    unsigned int *value)
@@ -86,11 +88,14 @@ int fido_param_uint(struct fido_device *fdev, const char *name,
 	char *text = fido_param(fdev, name);
 	int err;
 
-	if (!text)
-		return -ENOENT;
-	err = kstrtouint(text, 0, value);
+	if (READ_ONCE(fdev->service->param_lost))
+		err = -ENOMEM;
+	else if (!text)
+		err = -ENOENT;
+	else
+		err = kstrtouint(text, 0, value) ? -EINVAL : 0;
 	kfree(text);
-	return err ? -EINVAL : 0;
+	return err;
 }
 EXPORT_SYMBOL_GPL(fido_param_uint);
 
@@ -104,7 +109,8 @@ EXPORT_SYMBOL_GPL(fido_param_uint);
  *	no such node, and on error
  *
  * Context: process, sleeps.
- * Return: 0, -EINVAL if it is something else, which fido_error() has told.
+ * Return: 0, -EINVAL if it is something else, which fido_error() has told;
+ * -ENOMEM as fido_param_uint().
  */
 int fido_param_range(struct fido_device *fdev, const char *name,
 		     unsigned int min, unsigned int max, unsigned int *value)
@@ -114,6 +120,8 @@ int fido_param_range(struct fido_device *fdev, const char *name,
 
 	if (err == -ENOENT)
 		return 0;
+	if (err == -ENOMEM)
+		return err;
 	if (err || number < min || number > max) {
 		fido_error(fdev, -EINVAL, "%s must be %u to %u", name, min,
 			   max);
@@ -175,22 +183,30 @@ EXPORT_SYMBOL_GPL(fido_report);
  * @err: negative error code
  * @fmt: one line, without a newline
  *
- * The line goes to the log, and to xenstore for fidoctl.
+ * The line goes to the log, and to xenstore for fidoctl; not if a parameter was
+ * lost in ->probe(), which comes again: what seems to be wrong is not, perhaps,
+ * and the toolstack takes an error for the end.
  *
  * Context: process, sleeps.
  */
 void fido_error(struct fido_device *fdev, int err, const char *fmt, ...)
 {
+	struct fido_service *service = fdev->service;
 	va_list args;
 	char *text;
 
+	if (READ_ONCE(service->param_lost))
+		return;
 	va_start(args, fmt);
 	text = kvasprintf(GFP_KERNEL, fmt, args);
 	va_end(args);
 	if (!text)
 		return;
 	dev_err_ratelimited(&fdev->dev, "%s (error %d)\n", text, err);
-	fido_service_write(fdev->service, FIDO_XS_SERVICE_ERROR, text);
+	mutex_lock(&service->error_lock);
+	service->erred = true;
+	fido_service_write(service, FIDO_XS_SERVICE_ERROR, text);
+	mutex_unlock(&service->error_lock);
 	kfree(text);
 }
 EXPORT_SYMBOL_GPL(fido_error);
@@ -222,6 +238,36 @@ void fido_error_over(struct fido_device *fdev)
 	fido_service_clear(fdev->service, FIDO_XS_SERVICE_ERROR);
 }
 EXPORT_SYMBOL_GPL(fido_error_over);
+
+/**
+ * fido_service_expect_error - ->probe() is about to be called
+ * @service: service
+ *
+ * Context: process, sleeps.
+ */
+void fido_service_expect_error(struct fido_service *service)
+{
+	mutex_lock(&service->error_lock);
+	service->erred = false;
+	mutex_unlock(&service->error_lock);
+}
+
+/**
+ * fido_service_error_over - what an earlier ->probe() has missed is there
+ * @service: service whose ->probe() has succeeded
+ *
+ * What it started may have told of another error meanwhile, or is about to: the
+ * lock has that written either before this looks, or after the node is removed.
+ *
+ * Context: process, sleeps.
+ */
+void fido_service_error_over(struct fido_service *service)
+{
+	mutex_lock(&service->error_lock);
+	if (!service->erred)
+		fido_service_clear(service, FIDO_XS_SERVICE_ERROR);
+	mutex_unlock(&service->error_lock);
+}
 
 /**
  * fido_service_report_state - show whether a service is up

@@ -37,12 +37,14 @@ static bool fido_probe_ended;	/* the drivers are about to go */
 static void fido_probe_again(struct work_struct *work);
 static DECLARE_DELAYED_WORK(fido_probe_work, fido_probe_again);
 
+/* Who gets in between makes a pause shorter or longer, and no harm. */
 static void fido_probe_later(void)
 {
-	queue_delayed_work(system_long_wq, &fido_probe_work,
-			   fido_probe_pause * HZ);
-	fido_probe_pause = min_t(unsigned int, 2 * fido_probe_pause,
-				 PROBE_MAX_SECS);
+	unsigned int pause = READ_ONCE(fido_probe_pause);
+
+	queue_delayed_work(system_long_wq, &fido_probe_work, pause * HZ);
+	WRITE_ONCE(fido_probe_pause,
+		   min_t(unsigned int, 2 * pause, PROBE_MAX_SECS));
 }
 
 static void fido_otherend_changed(struct xenbus_device *xbdev,
@@ -61,7 +63,7 @@ static void fido_otherend_changed(struct xenbus_device *xbdev,
 		return;
 	/* each new watch fires at once: now the probe has succeeded as a whole */
 	if (!READ_ONCE(link->watched))
-		fido_probe_pause = PROBE_MIN_SECS;
+		WRITE_ONCE(fido_probe_pause, PROBE_MIN_SECS);
 	WRITE_ONCE(link->watched, true);
 	/* the rest is for the link's work; this thread must not be kept */
 	fido_link_peer_state(link, state);

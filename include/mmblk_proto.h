@@ -96,6 +96,10 @@
 #include "fido_proto.h"
 
 #define MMBLK_TYPE		"mmblk"
+/*
+ * Seen by the client alone. Not raised before the first release: until then both
+ * ends must be of the same commit. (An earlier server refuses FUA for zeroes.)
+ */
 #define MMBLK_VERSION		1
 
 #define MMBLK_SLOT_SIZE		512

@@ -129,12 +129,6 @@ static u16 mmblk_blkdev_flags(const struct mmblk_backing *backing)
 	return flags;
 }
 
-/* There is no FUA for them: the client writes zeroes as data instead. */
-static bool mmblk_blkdev_no_zeroes(const struct mmblk_backing *backing)
-{
-	return backing->through && bdev_write_cache(backing->blkdev.dev.bdev);
-}
-
 static void mmblk_blkdev_config(const struct mmblk_backing *backing,
 				struct mmblk_config *config)
 {
@@ -161,8 +155,6 @@ static void mmblk_blkdev_config(const struct mmblk_backing *backing,
 		config->discard_sectors = 0;
 		config->write_zeroes_sectors = 0;
 	}
-	if (mmblk_blkdev_no_zeroes(backing))
-		config->write_zeroes_sectors = 0;
 }
 
 /*
@@ -192,18 +184,29 @@ static void mmblk_bio_done(struct bio *bio)
 	mmblk_job_done(job);
 }
 
-/* In process context this waits for memory, but never fails. */
-static struct bio *mmblk_bio_alloc(struct mmblk_job *job, unsigned int nr_vecs,
-				   blk_opf_t opf)
+/*
+ * In process context this waits for memory, but never fails: whoever has a bio
+ * of @bios has submitted it, or does so without another one.
+ */
+static struct bio *mmblk_bio_new(struct mmblk_job *job, unsigned int nr_vecs,
+				 blk_opf_t opf)
 {
-	struct mmblk_lane *lane = job->lane;
-	struct mmblk_blkdev *b = &lane->server->backing.blkdev;
+	struct mmblk_blkdev *b = &job->lane->server->backing.blkdev;
 	struct bio *bio;
 
 	bio = bio_alloc_bioset(b->dev.bdev, nr_vecs, opf, GFP_NOIO, &b->bios);
-	bio->bi_iter.bi_sector = mmblk_lane_request(lane)->sector;
 	bio->bi_private = job;
 	bio->bi_end_io = mmblk_bio_done;
+	return bio;
+}
+
+/* For the request that the job's lane has in work */
+static struct bio *mmblk_bio_alloc(struct mmblk_job *job, unsigned int nr_vecs,
+				   blk_opf_t opf)
+{
+	struct bio *bio = mmblk_bio_new(job, nr_vecs, opf);
+
+	bio->bi_iter.bi_sector = mmblk_lane_request(job->lane)->sector;
 	return bio;
 }
 
@@ -287,13 +290,12 @@ static struct block_device *mmblk_job_bdev(const struct mmblk_job *job)
 	return job->lane->server->backing.blkdev.dev.bdev;
 }
 
+/* Bios are submitted in process context. This one is completed as any other. */
 static void mmblk_zeroes_flush(struct work_struct *work)
 {
 	struct mmblk_job *job = container_of(work, struct mmblk_job, flush);
 
-	job->status =
-		errno_to_blk_status(blkdev_issue_flush(mmblk_job_bdev(job)));
-	mmblk_job_done(job);
+	submit_bio(mmblk_bio_new(job, 0, REQ_OP_WRITE | REQ_PREFLUSH));
 }
 
 static void mmblk_zeroes_done(struct bio *bio)
@@ -305,7 +307,7 @@ static void mmblk_zeroes_done(struct bio *bio)
 	if (job->status)
 		mmblk_job_done(job);
 	else
-		queue_work(mmblk_wq, &job->flush);
+		queue_work(mmblk_flush_wq, &job->flush);
 }
 
 /*

@@ -6,9 +6,11 @@
  * room for one of the largest requests, which the disks of a link share. So
  * requests that have to be copied get on one after the other, whatever others
  * use: who found it taken is called again by the block layer after some
- * milliseconds. A server that never completes a request stalls no disks but its
- * own with it. While the service is down, what was in flight keeps its copy, and
- * nothing is sent.
+ * milliseconds. A server that never completes a request stalls the disks of its
+ * own link with it, and no others, until its service goes down. What was in
+ * flight then keeps its copy, which the server may be reading still, and the
+ * reserve gets other pages. Only if there are none, the link's other disks have
+ * to wait for this one, as far as they need the reserve.
  */
 #include <linux/bitops.h>
 #include <linux/device.h>
@@ -34,7 +36,7 @@
  * @node: in mmblk_reserves
  * @link: device of the link, held; it may be gone otherwise, as long as a disk
  *	is parked that came up with it
- * @pages: the room, for the largest request
+ * @pages: the room, for the largest request; changed by whom @taken is set for
  * @taken: it is in use (bit 0)
  */
 struct mmblk_reserve {
@@ -59,7 +61,21 @@ static struct mmblk_reserve *mmblk_reserve_find(struct device *link)
 	return NULL;
 }
 
-/* In pages that the peer sees, which nobody can see to later. */
+/* That the peer sees, which nobody can see to later. */
+static struct fido_pages *mmblk_reserve_pages(struct fido_chan *chan)
+{
+	struct fido_pages *pages;
+
+	pages = fido_pages_alloc(MMBLK_MAX_BYTES / PAGE_SIZE,
+				 MMBLK_RESERVE_GFP);
+	if (!pages)
+		return NULL;
+	if (!mmblk_pages_show(chan, pages, MMBLK_RESERVE_GFP))
+		return pages;
+	fido_pages_free(pages);
+	return NULL;
+}
+
 static struct mmblk_reserve *mmblk_reserve_make(struct fido_device *fdev)
 {
 	struct mmblk_reserve *reserve;
@@ -67,23 +83,15 @@ static struct mmblk_reserve *mmblk_reserve_make(struct fido_device *fdev)
 	reserve = kzalloc(sizeof(*reserve), MMBLK_RESERVE_GFP);
 	if (!reserve)
 		return NULL;
-	reserve->pages = fido_pages_alloc(MMBLK_MAX_BYTES / PAGE_SIZE,
-					  MMBLK_RESERVE_GFP);
-	if (!reserve->pages)
-		goto err_free;
-	if (mmblk_pages_show(fido_chan(fdev, 0), reserve->pages,
-			     MMBLK_RESERVE_GFP))
-		goto err_pages;
+	reserve->pages = mmblk_reserve_pages(fido_chan(fdev, 0));
+	if (!reserve->pages) {
+		kfree(reserve);
+		return NULL;
+	}
 	kref_init(&reserve->ref);
 	reserve->link = get_device(fdev->dev.parent);
 	list_add(&reserve->node, &mmblk_reserves);
 	return reserve;
-
-err_pages:
-	fido_pages_free(reserve->pages);
-err_free:
-	kfree(reserve);
-	return NULL;
 }
 
 /**
@@ -135,6 +143,30 @@ void mmblk_reserve_put(struct mmblk_reserve *reserve)
 			       &mmblk_reserves_lock);
 }
 
+/**
+ * mmblk_reserve_leave - a copy may be needed for long: the reserve goes on
+ * @reserve: that the disk uses, or NULL
+ * @chan: channel of the peer
+ * @copy: of this disk, may be NULL; it is not in the reserve any more when this
+ *	returns, unless there was no memory for other pages
+ *
+ * Context: process, sleeps; nobody else uses the copy.
+ */
+void mmblk_reserve_leave(struct mmblk_reserve *reserve, struct fido_chan *chan,
+			 const struct fido_pages *copy)
+{
+	struct fido_pages *pages;
+
+	if (!reserve || !copy || copy != READ_ONCE(reserve->pages))
+		return;
+	pages = mmblk_reserve_pages(chan);
+	if (!pages)
+		return;
+	/* ours as long as the bit is set; mmblk_bounce_put() looks at any time */
+	WRITE_ONCE(reserve->pages, pages);
+	clear_bit_unlock(0, &reserve->taken);
+}
+
 static struct fido_pages *mmblk_reserve_take(struct mmblk_reserve *reserve)
 {
 	if (!reserve || test_and_set_bit_lock(0, &reserve->taken))
@@ -181,7 +213,8 @@ void mmblk_bounce_put(struct mmblk_reserve *reserve, struct fido_pages **pages)
 	*pages = NULL;
 	if (!old)
 		return;
-	if (reserve && old == reserve->pages)
+	/* who has the bit changes it, so it does not become or cease to be @old */
+	if (reserve && old == READ_ONCE(reserve->pages))
 		clear_bit_unlock(0, &reserve->taken);
 	else
 		fido_pages_free(old);

@@ -14,6 +14,8 @@ struct mmblk_reserve;
 
 struct mmblk_reserve *mmblk_reserve_get(struct fido_device *fdev);
 void mmblk_reserve_put(struct mmblk_reserve *reserve);
+void mmblk_reserve_leave(struct mmblk_reserve *reserve, struct fido_chan *chan,
+			 const struct fido_pages *copy);
 struct fido_pages *mmblk_bounce_get(struct mmblk_reserve *reserve,
 				    struct fido_chan *chan, u32 bytes);
 void mmblk_bounce_put(struct mmblk_reserve *reserve, struct fido_pages **pages);

@@ -239,6 +239,22 @@ static void mmblk_set_live(struct mmblk_queue *q, bool live)
 	spin_unlock_bh(&q->rx_lock);
 }
 
+/*
+ * The one of the link. If there is no memory for it, the disk keeps the one that
+ * it came up with before: of another link, perhaps, but better than none.
+ */
+static void mmblk_client_reserve(struct mmblk_client *client)
+{
+	struct mmblk_reserve *reserve;
+
+	/* before the other one goes: it is the same mostly */
+	reserve = mmblk_reserve_get(client->service.fdev);
+	if (!reserve)
+		return;
+	mmblk_reserve_put(client->reserve);
+	client->reserve = reserve;
+}
+
 static int mmblk_client_up(struct mmblk_service *service)
 {
 	struct mmblk_client *client = to_mmblk_client(service);
@@ -254,8 +270,7 @@ static int mmblk_client_up(struct mmblk_service *service)
 	 */
 	for (i = 0; i < service->nr_queues; i++)
 		mmblk_free_bounces(client->queue[i]);
-	mmblk_reserve_put(client->reserve);
-	client->reserve = mmblk_reserve_get(service->fdev);
+	mmblk_client_reserve(client);
 	for (i = 0; i < service->nr_queues; i++) {
 		q = client->queue[i];
 		q->chan = fido_chan(service->fdev, i);
@@ -285,6 +300,16 @@ static void mmblk_requeue_all(struct mmblk_queue *q)
 	}
 }
 
+/* The link's other disks go on, perhaps, or come up before this one. */
+static void mmblk_leave_reserve(struct mmblk_queue *q)
+{
+	unsigned int i;
+
+	for (i = 0; i < MMBLK_DEPTH; i++)
+		mmblk_reserve_leave(q->client->reserve, q->chan,
+				    q->tag[i].bounce);
+}
+
 static void mmblk_client_down(struct mmblk_service *service)
 {
 	struct mmblk_client *client = to_mmblk_client(service);
@@ -308,8 +333,10 @@ static void mmblk_client_down(struct mmblk_service *service)
 	if (running)
 		blk_mq_quiesce_queue(client->disk->queue);
 
-	for (i = 0; i < service->nr_queues; i++)
+	for (i = 0; i < service->nr_queues; i++) {
 		mmblk_requeue_all(client->queue[i]);
+		mmblk_leave_reserve(client->queue[i]);
+	}
 	if (!running || !client->timeout)
 		return;
 	/* one of an earlier time may be there still, and would come too soon */
@@ -342,7 +369,8 @@ static int mmblk_param_serial(struct mmblk_client *client,
 static int mmblk_param_poll(struct mmblk_client *client,
 			    struct fido_device *fdev)
 {
-	fido_param_uint(fdev, "poll-queues", &client->nr_poll);
+	if (fido_param_uint(fdev, "poll-queues", &client->nr_poll) == -ENOMEM)
+		return -ENOMEM;
 	if (client->nr_poll < client->service.nr_queues)
 		return 0;
 	fido_error(fdev, -EINVAL, "poll-queues has just been changed");
@@ -367,19 +395,20 @@ static void mmblk_param_keep(struct mmblk_client *client,
 	client->keep = NULL;
 }
 
+/* The numbers come last, as they tell of each one that was lost. */
 static int mmblk_client_params(struct mmblk_client *client,
 			       struct fido_device *fdev)
 {
 	int err;
 
 	mmblk_param_keep(client, fdev);
+	err = mmblk_param_serial(client, fdev);
+	if (err)
+		return err;
 	err = mmblk_param_poll(client, fdev);
 	if (err)
 		return err;
-	err = mmblk_param_timeout(client, fdev);
-	if (err)
-		return err;
-	return mmblk_param_serial(client, fdev);
+	return mmblk_param_timeout(client, fdev);
 }
 
 /* Life */

@@ -127,8 +127,8 @@ struct mmblk_queue {
  * @work: carries the configuration over to the disk, adds it first
  * @failed: add_disk() failed, once is enough; belongs to @work
  * @applied: what @work has carried over
- * @reserve: of the link, for a copy of a request's data, or NULL; changes while
- *	nothing is in flight
+ * @reserve: of the link, for a copy of a request's data, or of an earlier one if
+ *	there was no memory for that, or NULL; changes while nothing is in flight
  * @queue: hardware queues
  */
 struct mmblk_client {

@@ -20,7 +20,7 @@
  * @limit: zeroed
  * @fdev: service
  *
- * Return: 0, -EINVAL if they make no sense.
+ * Return: 0, -EINVAL if they make no sense, -ENOMEM if they cannot be read.
  */
 int mmblk_limit_init(struct mmblk_limit *limit, struct fido_device *fdev)
 {

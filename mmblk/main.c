@@ -71,6 +71,8 @@ static int mmblk_nr_queues(struct fido_device *fdev, unsigned int *nr)
 	if (err)
 		return err;
 	err = fido_param_uint(fdev, "poll-queues", &poll);
+	if (err == -ENOMEM)
+		return err;
 	if ((err && err != -ENOENT) || poll > FIDO_MAX_CHANNELS - queues) {
 		fido_error(fdev, -EINVAL,
 			   "queues and poll-queues together must be 1 to %u",
@@ -208,14 +210,17 @@ static struct fido_driver mmblk_driver = {
 
 struct workqueue_struct *mmblk_wq;
 struct workqueue_struct *mmblk_end_wq;
+struct workqueue_struct *mmblk_flush_wq;
 struct workqueue_struct *mmblk_open_wq;
 
 /*
- * Both can still run something when there is no memory for another thread
+ * All can still run something when there is no memory for another thread
  * (WQ_MEM_RECLAIM). mmblk_wq needs that because the link's work, which has it
  * too, waits for mmblk_wq. mmblk_end_wq needs it because swap and file systems
  * may wait for the requests that it ends. It is a queue of its own, as the one
- * thread that is left to mmblk_wq may be waiting for a peer then.
+ * thread that is left to mmblk_wq may be waiting for a peer then. So is
+ * mmblk_flush_wq, as requests of other VMs wait for it: it gives flushes to
+ * devices, and does not wait until they are done.
  */
 static struct workqueue_struct *mmblk_alloc_wq(const char *name)
 {
@@ -240,6 +245,8 @@ static void mmblk_free_wqs(void)
 {
 	if (mmblk_open_wq)
 		destroy_workqueue(mmblk_open_wq);
+	if (mmblk_flush_wq)
+		destroy_workqueue(mmblk_flush_wq);
 	if (mmblk_end_wq)
 		destroy_workqueue(mmblk_end_wq);
 	if (mmblk_wq)
@@ -254,8 +261,9 @@ static int __init mmblk_alloc_wqs(void)
 {
 	mmblk_wq = mmblk_alloc_wq("mmblk");
 	mmblk_end_wq = mmblk_alloc_wq("mmblk_end");
+	mmblk_flush_wq = mmblk_alloc_wq("mmblk_flush");
 	mmblk_open_wq = alloc_workqueue("mmblk_open", WQ_UNBOUND, 0);
-	if (mmblk_wq && mmblk_end_wq && mmblk_open_wq)
+	if (mmblk_wq && mmblk_end_wq && mmblk_flush_wq && mmblk_open_wq)
 		return 0;
 	mmblk_free_wqs();
 	return -ENOMEM;

@@ -18,11 +18,13 @@ struct workqueue_struct;
 /*
  * For work that can wait for a peer: as many disks as there are would take all
  * that the kernel's own queues run at a time.
- * What makes requests fail at last runs in one of its own: see mmblk_alloc_wq().
- * So does the opening of devices: see mmblk_alloc_wqs().
+ * What makes requests fail at last runs in one of its own, and so do flushes that
+ * make zeroes durable: see mmblk_alloc_wq(). So does the opening of devices: see
+ * mmblk_alloc_wqs().
  */
 extern struct workqueue_struct *mmblk_wq;
 extern struct workqueue_struct *mmblk_end_wq;
+extern struct workqueue_struct *mmblk_flush_wq;
 extern struct workqueue_struct *mmblk_open_wq;
 
 /**

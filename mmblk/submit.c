@@ -4,7 +4,6 @@
  */
 #include <linux/blk-mq.h>
 #include <linux/highmem.h>
-#include <linux/jiffies.h>
 #include <linux/mm.h>
 #include <linux/string.h>
 

@@ -521,7 +521,7 @@ struct net_device *mmnet_netdev_create(struct fido_device *fdev,
 void mmnet_netdev_end(struct net_device *dev)
 {
 	unregister_netdev(dev);
-	/* a service that wants its name earlier is told to try again */
+	/* a service that wants its name earlier tries again */
 	mmnet_park_forget(dev);
 	netdev_free(dev);
 }

@@ -58,15 +58,19 @@ static bool park_has_mac(const struct mmnet *mm, const struct net_device *dev)
 	       ether_addr_equal(mm->dev->perm_addr, dev->dev_addr);
 }
 
-/* Queues and permanent address of an interface are there as long as it is. */
+/*
+ * Queues and permanent address of an interface are there as long as it is. The
+ * service that has it may be on its way out, or of a VM that is dead, which the
+ * toolstack sees off.
+ */
 static int park_fits(const struct mmnet *mm, const struct net_device *dev,
 		     char *why)
 {
-	if (!mm->parked || mm->abandoned) {
-		snprintf(why, WHY_SIZE,
-			 "%s is still there: remove its stale link", mm->keep);
-		return -EBUSY;
-	}
+	const struct mmnet *like = netdev_priv(dev);
+
+	if (!mm->parked || mm->abandoned)
+		return fido_defer(like->fdev,
+				  "its interface is still there: remove its stale link");
 	if (mm->dev->num_tx_queues != dev->num_tx_queues) {
 		snprintf(why, WHY_SIZE,
 			 "%s, which waits for it, has queues = %u: say so",
@@ -87,8 +91,8 @@ static int park_fits(const struct mmnet *mm, const struct net_device *dev,
  * @dev: new, with its parameters, not registered
  *
  * Return: the interface that waits, not parked any more; @dev, now known by its
- * name if it has one to be kept by, if there is none; or an ERR_PTR, and the
- * service has been told why.
+ * name if it has one to be kept by, if there is none; or an ERR_PTR, for
+ * ->probe(): the service has been told why, or tries again.
  */
 struct net_device *mmnet_park_claim(struct net_device *dev)
 {
@@ -111,7 +115,8 @@ struct net_device *mmnet_park_claim(struct net_device *dev)
 	mutex_unlock(&park_lock);
 	if (!err)
 		return found->dev;
-	fido_error(mm->fdev, err, "%s", why);
+	if (err != -EAGAIN)
+		fido_error(mm->fdev, err, "%s", why);
 	return ERR_PTR(err);
 }
 
