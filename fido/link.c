@@ -308,7 +308,7 @@ static void link_offer(struct fido_link *link)
 		return link_fail(link, err, "allocating an event channel");
 	err = fido_link_write_nodes(link);
 	if (err)
-		return link_fail(link, err, "writing nodes");
+		return link_fail(link, err, fido_link_nodes_error(err));
 	fido_link_show_state(link, XenbusStateInitialised);
 }
 
@@ -348,7 +348,7 @@ static void link_connect_backend(struct fido_link *link)
 		return link_fail(link, err, "binding the event channel");
 	err = fido_link_write_nodes(link);
 	if (err)
-		return link_fail(link, err, "writing nodes");
+		return link_fail(link, err, fido_link_nodes_error(err));
 	fido_link_show_state(link, XenbusStateConnected);
 }
 

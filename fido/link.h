@@ -212,6 +212,7 @@ int fido_link_show_state(struct fido_link *link, enum xenbus_state state);
 void fido_link_step_nodes(struct fido_link *link);
 bool fido_link_is_anew(const struct fido_link *link);
 int fido_link_write_nodes(struct fido_link *link);
+const char *fido_link_nodes_error(int err);
 int fido_link_check_version(struct fido_link *link);
 int fido_link_read_nodes(struct fido_link *link, unsigned int *root_ref);
 void fido_link_show_suspended(const struct fido_link *link, bool suspended);

@@ -153,6 +153,19 @@ int fido_link_write_nodes(struct fido_link *link)
 	return err == -ENOSPC ? -EDQUOT : err;
 }
 
+/**
+ * fido_link_nodes_error - what to say of a failure of fido_link_write_nodes()
+ * @err: negative error
+ *
+ * Return: constant string.
+ */
+const char *fido_link_nodes_error(int err)
+{
+	if (err == -EDQUOT)
+		return "writing nodes: xenstore's quota is used up, raise it in domain 0: xenstore-control quota";
+	return "writing nodes";
+}
+
 /* Once for each version: a frontend is brought here by its peer, at will. */
 static void link_tell_version(struct fido_link *link, unsigned int version)
 {
