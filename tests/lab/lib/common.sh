@@ -32,9 +32,9 @@ trixie | bookworm | sid) ;;
 	;;
 esac
 
-# A running lab keeps the shape that it was started with. A kernel can be built beside it.
+# A running lab keeps the shape that it was started with. A kernel can be built, and coverage be told, beside it.
 KERNEL_ASKED=${KERNEL-}
-if [ "${1-}" != kernel ] && [ -s "$CONFIG" ] && kill -0 "$(cat "$LAB_STATE/qemu.pid" 2> /dev/null)" 2> /dev/null; then
+if [[ ${1-} != kernel && ${1-} != coverage ]] && [ -s "$CONFIG" ] && kill -0 "$(cat "$LAB_STATE/qemu.pid" 2> /dev/null)" 2> /dev/null; then
 	KERNEL=debian
 	# shellcheck disable=SC1090
 	. "$CONFIG"

@@ -5,6 +5,7 @@
  * which call fails.
  */
 #include <linux/kernel.h>
+#include <linux/lockdep.h>
 #include <linux/seq_file.h>
 #include <linux/spinlock.h>
 #include <linux/string.h>
@@ -110,6 +111,12 @@ bool faults_site_call(const struct faults_function *function,
 	unsigned long flags;
 	bool due = false;
 
+	/*
+	 * Lockdep takes a probe's breakpoint for an NMI, which might come while
+	 * the lock is held. None does: interrupts are off then, and nothing is
+	 * called that has a probe.
+	 */
+	lockdep_off();
 	raw_spin_lock_irqsave(&sites_lock, flags);
 	site = site_find(function, scope, caller - scope->base);
 	if (!site)
@@ -122,6 +129,7 @@ bool faults_site_call(const struct faults_function *function,
 		last = due ? site : last;
 	}
 	raw_spin_unlock_irqrestore(&sites_lock, flags);
+	lockdep_on();
 	return due;
 }
 
