@@ -162,7 +162,7 @@ int fido_link_write_nodes(struct fido_link *link)
 const char *fido_link_nodes_error(int err)
 {
 	if (err == -EDQUOT)
-		return "writing nodes: xenstore's quota is used up, raise it in domain 0: xenstore-control quota";
+		return "writing nodes: xenstore's quota is used up, in domain 0: xenstore-control quota";
 	return "writing nodes";
 }
 

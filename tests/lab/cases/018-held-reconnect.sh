@@ -54,7 +54,7 @@ is_back() {
 
 # b says why the link does not come, where people look for it
 is_told() {
-	in_dom0 'fidoctl link show a b' | grep -q 'waiting until they let go'
+	in_dom0 'fidoctl link show a b' | has 'waiting until they let go'
 }
 
 # has_read PORT: each byte as it was sent, before a was reloaded

@@ -212,7 +212,7 @@ found_too_early() {
 	SERVED=/dev/xvdb
 	disk_up --keep
 	services=/local/domain/$(domid_of b)/device/fido/$(domid_of a)/service
-	first=$services/$(in_dom0 "xenstore-list $services" | head -n 1)
+	first=$services/$(in_dom0 "xenstore-list $services | head -n 1")
 	in_dom0 "for n in role keep serial queues; do v=\$(xenstore-read $first/\$n 2> /dev/null) && xenstore-write $services/9/\$n \"\$v\"; done; xenstore-write $services/9/type mmblk"
 	wait_for 30 waits_for_disk "$services/9"
 	in_dom0 "xenstore-rm $first"

@@ -39,7 +39,7 @@ carrier_losses() {
 
 # What dom0 sees of b's complaint
 is_shown() {
-	in_dom0 'fidoctl link show a b' | grep -qE '^ +(front|back)end b .*: connected, a is silent$'
+	in_dom0 'fidoctl link show a b' | has -E '^ +(front|back)end b .*: connected, a is silent$'
 }
 
 is_not_shown() {

@@ -59,7 +59,7 @@ run() {
 	expect_failure in_vm b 'ip link set dev mmnet0 xdpdrv pinned /sys/fs/bpf/mmnet0'
 	set_mtu 1500
 	xdp_attach b mmnet0 pass
-	in_vm b 'ip -d link show mmnet0' | grep -q 'prog/xdp' || fail "no program is shown"
+	in_vm b 'ip -d link show mmnet0' | has 'prog/xdp' || fail "no program is shown"
 	expect_failure in_vm b 'ip link set mmnet0 mtu 3499'
 	in_vm b 'ip link set mmnet0 mtu 3498; ip link set mmnet0 mtu 1500'
 	check_tcp 1000

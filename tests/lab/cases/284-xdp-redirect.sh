@@ -35,7 +35,7 @@ ifindex() {
 }
 
 far_listens() {
-	in_far "ss -Hltn 'sport = :$1'" | grep -q .
+	in_far "ss -Hltn 'sport = :$1'" | has .
 }
 
 check_tcp() {

@@ -7,7 +7,7 @@
 . "$LAB_DIR/cases/mmblk-lib.sh"
 
 users_are() {
-	[ "$(in_vm b "cat $(client_service)/users")" = "$1" ] && in_dom0 "fidoctl blk show b a:$SERVED" | grep -qx " *users = $1"
+	[ "$(in_vm b "cat $(client_service)/users")" = "$1" ] && in_dom0 "fidoctl blk show b a:$SERVED" | has -x " *users = $1"
 }
 
 # refused ARGUMENTS...: one line says what is open, and nothing is gone

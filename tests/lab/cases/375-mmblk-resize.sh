@@ -19,7 +19,7 @@ resized() {
 }
 
 reported() {
-	in_dom0 "fidoctl blk show b a:$SERVED --json" | tr -d ' \n' | grep -q "\"sectors\":\"$1\""
+	in_dom0 "fidoctl blk show b a:$SERVED --json" | tr -d ' \n' | has "\"sectors\":\"$1\""
 }
 
 grows() {

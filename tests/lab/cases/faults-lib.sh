@@ -151,7 +151,8 @@ sites_of() {
 
 # sites_draw NUMBER: by SEED
 sites_draw() {
-	awk -v seed="$SEED" 'BEGIN { srand(seed) } { print rand(), $0 }' "$CASE_DIR/sites" | sort -n | head -n "$1" | cut -d ' ' -f 2-
+	awk -v seed="$SEED" 'BEGIN { srand(seed) } { print rand(), $0 }' "$CASE_DIR/sites" | sort -n |
+		awk -v number="$1" 'NR <= number { sub(/^[^ ]+ /, ""); print }'
 }
 
 # ---- one fault ----

@@ -38,7 +38,7 @@ no_links() {
 }
 
 link_has_state() {
-	in_dom0 "fidoctl link list $1" | grep -q " $2 "
+	in_dom0 "fidoctl link list $1" | has " $2 "
 }
 
 link_add() {

@@ -105,6 +105,11 @@ step() {
 	exit "${STEP_BLAME:-$EXIT_ENVIRONMENT}"
 }
 
+# COMMAND | has PATTERN...: grep -q, but it reads to the end: a writer that had more to say would fail for it, by pipefail.
+has() {
+	grep "$@" | cat > /dev/null
+}
+
 # wait_until SECONDS COMMAND...: polls until the command succeeds.
 wait_until() {
 	local end=$((SECONDS + $1))

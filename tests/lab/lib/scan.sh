@@ -167,7 +167,7 @@ flush_console() {
 printed() {
 	local file
 	[ "$1" = dom0 ] && file=$LOGS/host.log || file=$(console_log "$1")
-	tail -c 20000 "$file" | grep -qaF "$2"
+	tail -c 20000 "$file" | has -aF "$2"
 }
 
 # flush_consoles TEXT VM...: what dom0 and those of them that answer have printed up to now is in their files.

@@ -159,7 +159,7 @@ console_since() {
 }
 
 says_ready() {
-	console_since "$1" "$2" | grep -qa "LAB-READY $1"
+	console_since "$1" "$2" | has -a "LAB-READY $1"
 }
 
 # Ready, or dead, or a crash loop: anything that ends the wait. dom0 is asked now and then: the VM boots by the processors that this takes.
@@ -202,7 +202,7 @@ vm_start() {
 			return 0
 		fi
 		vm_exec dom0 $((30 * SLOW)) "xl destroy $name" > /dev/null 2>&1 || true
-		if console_since "$name" "$from" | grep -qa 'LAB-FIRST-LINE'; then
+		if console_since "$name" "$from" | has -a 'LAB-FIRST-LINE'; then
 			break
 		fi
 		say "$name died before its first line (start $try of 3)"

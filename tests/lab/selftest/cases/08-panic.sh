@@ -7,5 +7,5 @@ run() {
 }
 
 crashed() {
-	domain_list | grep -q '^b .*c'
+	domain_list | has '^b .*c'
 }
