@@ -13,6 +13,7 @@
 #include "fido.h"
 #include "idle.h"
 #include "ring.h"
+#include "spin.h"
 
 struct fido_export;
 struct fido_link;
@@ -36,10 +37,11 @@ struct fido_window;
  * @live: ->up() has been called and ->down() has not; events go to the client
  * @eoi_pending: an event has not been acknowledged (bit 0)
  * @idle: for looking while the CPU is idle
+ * @spin: for a thread that looks before it sleeps
  * @tx_signals: signals sent in tx context
  * @rx_signals: signals sent in rx context
  * @events: events received
- * @found: times that messages were found without an event
+ * @found: times that messages were found without an event, by an idler
  * @sent: messages published
  * @received: messages pulled
  * @released: ids given back to the peer
@@ -61,6 +63,7 @@ struct fido_chan {
 	bool live;
 	unsigned long eoi_pending;
 	struct fido_idle idle;
+	struct fido_spin spin;
 	u64 tx_signals;
 	u64 rx_signals;
 	u64 events;

@@ -109,7 +109,7 @@ void fido_chan_get_stats(const struct fido_chan *chan,
 	stats->signals = READ_ONCE(chan->tx_signals) +
 			 READ_ONCE(chan->rx_signals);
 	stats->events = READ_ONCE(chan->events);
-	stats->found = READ_ONCE(chan->found);
+	stats->found = READ_ONCE(chan->found) + READ_ONCE(chan->spin.found);
 }
 EXPORT_SYMBOL_GPL(fido_chan_get_stats);
 

@@ -41,6 +41,7 @@
 #include "compat.h"
 #include "crowd.h"
 #include "idle.h"
+#include "spin.h"
 
 #define MAX_IDLE_POLL_US	10000
 /* Looks between two looks at the clock */
@@ -79,11 +80,15 @@ struct fido_idler {
 
 static DEFINE_PER_CPU(struct fido_idler, fido_idlers);
 
-/*
- * In nanoseconds; zero: never look. Where spinlocks and softirqs may sleep, the
- * thread could not do what it does.
+/**
+ * fido_idle_window - how long to look for the next message
+ *
+ * Where spinlocks and softirqs may sleep, an idler could not do what it does.
+ *
+ * Context: any.
+ * Return: nanoseconds since the latest message; zero: never look.
  */
-static u64 idle_window(void)
+u64 fido_idle_window(void)
 {
 	int us = READ_ONCE(idle_poll_us);
 
@@ -97,13 +102,11 @@ static u64 idle_window(void)
 /* A time that lies in the future was not noted by us: the clock went back. */
 static bool idle_is_warm(const struct fido_chan *chan, u64 now)
 {
-	return now - READ_ONCE(chan->idle.latest) < idle_window();
+	return now - READ_ONCE(chan->idle.latest) < fido_idle_window();
 }
 
-static void idle_join(struct fido_chan *chan)
+static void idle_join(struct fido_idler *idler, struct fido_chan *chan)
 {
-	struct fido_idler *idler = this_cpu_ptr(&fido_idlers);
-
 	spin_lock(&idler->lock);
 	WRITE_ONCE(chan->idle.home, idler);
 	chan->idle.leaving = false;
@@ -127,22 +130,24 @@ static void idle_take_off(struct fido_chan *chan)
  * @chan: live channel
  *
  * Who sleeps for many messages does not want to be woken by one, and not each
- * client wants to be looked for.
+ * client wants to be looked for, or has a thread that does so (spin.c).
  *
  * Context: the channel's hard interrupt, one at a time.
  */
 void fido_idle_event(struct fido_chan *chan)
 {
+	struct fido_idler *idler = this_cpu_ptr(&fido_idlers);
 	u64 now;
 
-	if (!idle_window() || READ_ONCE(chan->idle.unwanted) ||
+	if (!fido_idle_window() || READ_ONCE(chan->idle.unwanted) ||
 	    !fido_ring_wants(&chan->ring, 1))
 		return;
 	now = local_clock();
 	/* pairs with the release in idle_take_off() */
 	if (!smp_load_acquire(&chan->idle.home) && idle_is_warm(chan, now) &&
-	    !fido_crowd_is_here(now) && cpu_active(smp_processor_id()))
-		idle_join(chan);
+	    !fido_crowd_is_here(now) && cpu_active(smp_processor_id()) &&
+	    (!list_empty(&idler->chans) || !fido_spin_is_enough(chan, now)))
+		idle_join(idler, chan);
 	WRITE_ONCE(chan->idle.latest, now);
 }
 
@@ -253,7 +258,7 @@ static void idler_look(struct fido_idler *idler)
 
 	while (!compat_need_resched() && !idler_finds(idler)) {
 		if (++looks % LOOKS == 0 &&
-		    local_clock() - latest >= idle_window())
+		    local_clock() - latest >= fido_idle_window())
 			break;
 		cpu_relax();
 	}
@@ -332,7 +337,10 @@ static void idler_drop(struct fido_idler *idler, bool all)
 	local_bh_disable();
 	rcu_read_lock();
 	list_for_each_entry_rcu(chan, &idler->chans, idle.node)
-		if (all || !idle_is_warm(chan, now) || idle_is_pointless(chan))
+		if (all || !idle_is_warm(chan, now) ||
+		    idle_is_pointless(chan) ||
+		    (list_is_singular(&idler->chans) &&
+		     fido_spin_is_enough(chan, now)))
 			idler_let_go(chan);
 	rcu_read_unlock();
 	local_bh_enable();

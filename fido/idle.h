@@ -41,6 +41,7 @@ struct fido_idle {
 	bool unwanted;
 };
 
+u64 fido_idle_window(void);
 void fido_idle_event(struct fido_chan *chan);
 bool fido_idle_is_looked(const struct fido_chan *chan);
 bool fido_idle_arm(struct fido_chan *chan, u32 nr);

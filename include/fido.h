@@ -247,6 +247,7 @@ void fido_rx_done(struct fido_chan *chan);
 bool fido_rx_arm(struct fido_chan *chan, u32 nr);
 void fido_rx_disarm(struct fido_chan *chan);
 bool fido_rx_arm_idle(struct fido_chan *chan, u32 nr);
+bool fido_rx_spin(struct fido_chan *chan);
 void fido_rx_look(struct fido_chan *chan, bool look);
 bool fido_rx_is_looked_at(const struct fido_chan *chan);
 bool fido_rx_waiting(const struct fido_chan *chan);

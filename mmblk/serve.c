@@ -459,7 +459,10 @@ static bool mmblk_hold(struct mmblk_lane *lane, long *timeout)
 	return true;
 }
 
-/* Is there something to do, or can an event be relied on to tell? */
+/*
+ * Is there something to do, or can an event be relied on to tell? In the state
+ * in which the thread would sleep.
+ */
 static bool mmblk_arm(struct mmblk_lane *lane, long *timeout)
 {
 	if (fido_chan_broken(lane->chan))
@@ -472,7 +475,7 @@ static bool mmblk_arm(struct mmblk_lane *lane, long *timeout)
 	if (lane->pending)
 		return !READ_ONCE(lane->starved) ||
 		       fido_tx_arm_release(lane->chan, 1);
-	return fido_rx_arm(lane->chan, 1);
+	return fido_rx_spin(lane->chan) || fido_rx_arm(lane->chan, 1);
 }
 
 static void mmblk_ack(struct mmblk_lane *lane)
