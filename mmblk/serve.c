@@ -546,9 +546,10 @@ static int mmblk_lane_thread(void *data)
 		if (n) {
 			lane->worked = true;
 			lane->rested = false;
-		} else {
-			mmblk_sleep(lane);
 		}
+		/* not once more for nothing: it looks for itself, too */
+		if (!n || !fido_rx_waiting(lane->chan))
+			mmblk_sleep(lane);
 		if (READ_ONCE(lane->look))
 			mmblk_look_around(lane);
 		cond_resched();
