@@ -58,7 +58,7 @@ bool fido_crowd_is_here(u64 now)
  * fido_crowd_watch - look at the account
  * @now: local_clock()
  *
- * Context: the idler of this CPU, without preemption.
+ * Context: threads of this CPU that look, without preemption.
  */
 void fido_crowd_watch(u64 now)
 {

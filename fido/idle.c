@@ -331,6 +331,8 @@ static bool idle_is_pointless(const struct fido_chan *chan)
 
 static void idler_drop(struct fido_idler *idler, bool all)
 {
+	/* a hint: who leaves or joins meanwhile is seen at the next time */
+	bool alone = data_race(list_is_singular(&idler->chans));
 	struct fido_chan *chan, *next;
 	u64 now = local_clock();
 
@@ -339,8 +341,7 @@ static void idler_drop(struct fido_idler *idler, bool all)
 	list_for_each_entry_rcu(chan, &idler->chans, idle.node)
 		if (all || !idle_is_warm(chan, now) ||
 		    idle_is_pointless(chan) ||
-		    (list_is_singular(&idler->chans) &&
-		     fido_spin_is_enough(chan, now)))
+		    (alone && fido_spin_is_enough(chan, now)))
 			idler_let_go(chan);
 	rcu_read_unlock();
 	local_bh_enable();

@@ -5,9 +5,9 @@
  * Where the consumer is a thread, it is better if the thread itself looks than
  * if an idler does (idle.c): each message is found two switches of threads
  * earlier. But a thread does not give way as an idler of the policy SCHED_IDLE
- * does. So it looks only while it is alone on its CPU. And where two of them
- * come by turns, the idler looks for both: they would keep each other awake, one
- * of them with a signal for each message.
+ * does. So it looks only while it is alone on its CPU. Where it mostly is not,
+ * or two such threads come by turns, which would keep each other awake and get a
+ * signal for each message, the idler looks, for some time.
  *
  * The peer does not signal meanwhile. The thread is rx, and arms before it
  * sleeps, as ever: nothing depends on what happens here.
@@ -29,8 +29,13 @@
 
 /* Looks between two looks at the clock */
 #define LOOKS		16
-/* How long the idler looks after two threads have looked on one CPU */
+/* How long the idler looks when it is not for the thread to look */
 #define SHARE_NS	(20 * NSEC_PER_MSEC)
+/*
+ * Times in a row that somebody else wants the CPU, until it is shared. More than
+ * one: an idler that has just let go of the channel is still runnable once.
+ */
+#define YIELDS		2
 
 /**
  * struct spin_cpu - who looked on a CPU; changed without preemption
@@ -49,8 +54,10 @@ static DEFINE_PER_CPU(struct spin_cpu, spin_cpus);
  * @chan: channel
  * @now: local_clock()
  *
+ * A hint: the clock of another CPU may be somewhat behind.
+ *
  * Context: any.
- * Return: true if there is such a thread, and no other looks on its CPU.
+ * Return: true if there is such a thread, and it has its CPU to itself.
  */
 bool fido_spin_is_enough(const struct fido_chan *chan, u64 now)
 {
@@ -90,20 +97,34 @@ static bool spin_is_alone(void)
 	return !compat_need_resched() && single_task_running();
 }
 
+/* Somebody else wants the CPU. */
+static void spin_yield(struct fido_spin *spin)
+{
+	if (++spin->yields >= YIELDS)
+		WRITE_ONCE(spin->shared, local_clock());
+}
+
 /* Until a message comes, the thread is woken up or others want the CPU. */
 static bool spin_look(struct fido_chan *chan)
 {
-	const struct fido_spin *spin = &chan->spin;
+	struct fido_spin *spin = &chan->spin;
 	unsigned int looks = 0;
 
-	while (spin_is_alone() && get_current_state() != TASK_RUNNING) {
-		if (fido_ring_waiting(&chan->ring))
+	while (get_current_state() != TASK_RUNNING) {
+		if (fido_ring_waiting(&chan->ring)) {
+			spin->yields = 0;
 			return true;
+		}
+		if (!spin_is_alone()) {
+			spin_yield(spin);
+			return false;
+		}
 		if (++looks % LOOKS == 0 &&
 		    local_clock() - spin->latest >= fido_idle_window())
 			break;
 		cpu_relax();
 	}
+	spin->yields = 0;
 	return false;
 }
 
@@ -115,9 +136,10 @@ static bool spin_look(struct fido_chan *chan)
  * unless they have come at short intervals, and the CPU is wanted by nobody
  * else; at the latest after the time of the parameter idle_poll_us.
  *
- * Context: rx, a thread that has set the state in which it would sleep: whoever
- * wakes it up ends this, too.
- * Return: true if there is a message; false if not: then arm, and sleep.
+ * Context: rx, all that was pulled is done; a thread that has set the state in
+ * which it would sleep: whoever wakes it up ends this, too. Who comes here again
+ * and again does not sleep: cond_resched_tasks_rcu_qs().
+ * Return: true if it is worth while to pull; false if not: then arm, and sleep.
  */
 bool fido_rx_spin(struct fido_chan *chan)
 {

@@ -207,7 +207,8 @@ void fido_chan_break(struct fido_chan *chan, const char *why);
  * @reaped: ids given back by the peer
  * @signals: signals sent
  * @events: signals received
- * @found: times that messages were found without a signal, as the CPU was idle
+ * @found: times that messages were found without a signal, as the CPU had
+ *	nothing else to do
  */
 struct fido_chan_stats {
 	u64 sent;

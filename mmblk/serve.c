@@ -11,6 +11,7 @@
 #include <linux/kthread.h>
 #include <linux/mm.h>
 #include <linux/preempt.h>
+#include <linux/rcupdate.h>
 #include <linux/sched.h>
 #include <linux/sizes.h>
 #include <linux/timer.h>
@@ -459,6 +460,14 @@ static bool mmblk_hold(struct mmblk_lane *lane, long *timeout)
 	return true;
 }
 
+static void mmblk_ack(struct mmblk_lane *lane)
+{
+	if (!xchg(&lane->signalled, false))
+		return;
+	fido_chan_ack(lane->chan, !lane->worked);
+	lane->worked = false;
+}
+
 /*
  * Is there something to do, or can an event be relied on to tell? In the state
  * in which the thread would sleep.
@@ -475,15 +484,9 @@ static bool mmblk_arm(struct mmblk_lane *lane, long *timeout)
 	if (lane->pending)
 		return !READ_ONCE(lane->starved) ||
 		       fido_tx_arm_release(lane->chan, 1);
+	/* what we wait for besides, room or releases, comes with events */
+	mmblk_ack(lane);
 	return fido_rx_spin(lane->chan) || fido_rx_arm(lane->chan, 1);
-}
-
-static void mmblk_ack(struct mmblk_lane *lane)
-{
-	if (!xchg(&lane->signalled, false))
-		return;
-	fido_chan_ack(lane->chan, !lane->worked);
-	lane->worked = false;
 }
 
 static void mmblk_lane_timer(struct timer_list *timer)
@@ -552,7 +555,8 @@ static int mmblk_lane_thread(void *data)
 			mmblk_sleep(lane);
 		if (READ_ONCE(lane->look))
 			mmblk_look_around(lane);
-		cond_resched();
+		/* under load it may never sleep: fido_rx_spin() */
+		cond_resched_tasks_rcu_qs();
 	}
 	/* it wakes us up, and nobody else starts it */
 	timer_delete_sync(&lane->timer);
