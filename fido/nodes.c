@@ -191,6 +191,9 @@ int fido_link_write_nodes(struct fido_link *link)
 	return err == -ENOSPC ? -EDQUOT : err;
 }
 
+static const char nodes_quota[] =
+	"writing nodes: xenstore's quota is used up, in domain 0: xenstore-control quota";
+
 /**
  * fido_link_nodes_error - what to say of a failure of fido_link_write_nodes()
  * @err: negative error
@@ -199,9 +202,7 @@ int fido_link_write_nodes(struct fido_link *link)
  */
 const char *fido_link_nodes_error(int err)
 {
-	if (err == -EDQUOT)
-		return "writing nodes: xenstore's quota is used up, in domain 0: xenstore-control quota";
-	return "writing nodes";
+	return err == -EDQUOT ? nodes_quota : "writing nodes";
 }
 
 /* Once for each version: a frontend is brought here by its peer, at will. */
