@@ -20,6 +20,11 @@ DEPMOD ?= depmod
 # GCOV=1: the modules count what runs, on a kernel with GCOV_KERNEL.
 KMAKE = $(MAKE) -C $(KDIR) M=$(TOP) $(if $(filter 1 y,$(GCOV)),GCOV_PROFILE=y)
 
+# Where kbuild installs to: Debian's headers overrule the file of the kernel.
+RELEASE = $(or $(shell sed -n 's/^override KERNELRELEASE = //p' \
+		$(KDIR)/.kernelvariables 2>/dev/null),\
+	$(shell cat $(KDIR)/include/config/kernel.release))
+
 WITH_PROC = $(TOP)/tests/with-proc
 
 .DEFAULT_GOAL := all
@@ -44,9 +49,7 @@ install: modules_install udev_install ## modules, rules for udev, fidoctl and it
 modules_install: modules
 	+$(KMAKE) $(if $(DESTDIR),INSTALL_MOD_PATH=$(DESTDIR)) DEPMOD=true \
 		modules_install
-	$(DEPMOD) $(if $(DESTDIR),-b $(DESTDIR)) \
-		$(or $(patsubst /lib/modules/%/build,%,$(filter /lib/modules/%/build,$(KDIR))),\
-			$(shell cat $(KDIR)/include/config/kernel.release))
+	$(DEPMOD) $(if $(DESTDIR),-b $(DESTDIR)) $(RELEASE)
 
 udev_install:
 	install -D -m 644 $(TOP)/tools/60-persistent-mmblk.rules \

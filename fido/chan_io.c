@@ -80,8 +80,8 @@ EXPORT_SYMBOL_GPL(fido_chan_broken);
  * @chan: channel
  * @why: reason, a constant string
  *
- * The link logs the reason once and goes down. It stays down until one of the
- * sides starts over.
+ * The link logs the reason once and goes down. It stays down, whatever the peer
+ * does, until the toolstack makes it anew or fido is loaded anew here.
  *
  * Context: any.
  */

@@ -22,6 +22,7 @@
 #include <linux/jiffies.h>
 #include <linux/list.h>
 #include <linux/memory_hotplug.h>
+#include <linux/minmax.h>
 #include <linux/mm.h>
 #include <linux/mutex.h>
 #include <linux/sched.h>
@@ -40,7 +41,8 @@
 
 #define REFS_PER_MID	((u64)FIDO_REFS_PER_PAGE * FIDO_REFS_PER_PAGE)
 #define GRANTS_PER_FRAME	512	/* version 1 entries, 8 bytes each */
-#define QUARANTINE_PERIOD	(HZ / 10)
+#define QUARANTINE_MIN_PERIOD	(HZ / 10)
+#define QUARANTINE_MAX_PERIOD	(4 * HZ)	/* some read on for days */
 #define QUARANTINE_WARN_SECS	10	/* a peer that closes orderly is faster */
 #define EXIT_TRIES		100
 #define EXIT_TRY_MSECS		100
@@ -85,8 +87,9 @@ struct fido_export {
 static DEFINE_MUTEX(exports_lock);	/* guards exports_list; one is filled */
 static LIST_HEAD(exports_list);		/* what is filled, until it is freed */
 
-static DEFINE_MUTEX(quarantine_lock);	/* guards quarantine_list */
+static DEFINE_MUTEX(quarantine_lock);	/* guards what follows */
 static LIST_HEAD(quarantine_list);
+static unsigned long quarantine_period;	/* of looking, in jiffies */
 
 static void quarantine_work_fn(struct work_struct *work);
 static DECLARE_DELAYED_WORK(quarantine_work, quarantine_work_fn);
@@ -497,21 +500,36 @@ static void quarantine_complain(struct fido_export *export)
 		  export->reader, export->nr_granted);
 }
 
-static void quarantine_work_fn(struct work_struct *work)
+/* Returns the number of grants that were revoked. */
+static unsigned long quarantine_try(void)
 {
 	struct fido_export *export, *next;
+	unsigned long sum = 0, nr;
 
-	mutex_lock(&quarantine_lock);
 	list_for_each_entry_safe(export, next, &quarantine_list, quarantine) {
 		list_del(&export->quarantine);
-		if (export_try_free(export))
+		nr = export->nr_granted;
+		if (export_try_free(export)) {
+			sum += nr;
 			continue;
+		}
+		sum += nr - export->nr_granted;
 		quarantine_complain(export);
 		list_add(&export->quarantine, &quarantine_list);
 	}
+	return sum;
+}
+
+/* All tables are looked through each time: later and later, if for nothing. */
+static void quarantine_work_fn(struct work_struct *work)
+{
+	mutex_lock(&quarantine_lock);
+	quarantine_period = quarantine_try() ? QUARANTINE_MIN_PERIOD :
+			    min_t(unsigned long, 2 * quarantine_period,
+				  QUARANTINE_MAX_PERIOD);
 	if (!list_empty(&quarantine_list))
 		queue_delayed_work(fido_held_wq, &quarantine_work,
-				   QUARANTINE_PERIOD);
+				   quarantine_period);
 	mutex_unlock(&quarantine_lock);
 }
 
@@ -535,7 +553,8 @@ void fido_export_destroy(struct fido_export *export, struct list_head *held)
 	export->warn_at = jiffies + QUARANTINE_WARN_SECS * HZ;
 	mutex_lock(&quarantine_lock);
 	list_add(&export->quarantine, &quarantine_list);
-	queue_delayed_work(fido_held_wq, &quarantine_work, QUARANTINE_PERIOD);
+	quarantine_period = QUARANTINE_MIN_PERIOD;
+	mod_delayed_work(fido_held_wq, &quarantine_work, quarantine_period);
 	mutex_unlock(&quarantine_lock);
 }
 

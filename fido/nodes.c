@@ -10,6 +10,34 @@
 #include "export.h"
 #include "link.h"
 
+/**
+ * fido_transact - write nodes that hang together with others
+ * @write: looks whether they are wanted, and writes; -ENOENT if they are not
+ * @data: for it
+ *
+ * Writing to a directory that the toolstack has just removed would bring it
+ * back. Only a transaction makes one of the look and the writing; but xenstored
+ * bounds a domain's open ones, and rather than not to write at all it is done
+ * without. What is left then is that moment.
+ *
+ * Context: process, sleeps.
+ * Return: what @write returns; or an error.
+ */
+int fido_transact(int (*write)(struct xenbus_transaction xbt, const void *data),
+		  const void *data)
+{
+	struct xenbus_transaction xbt;
+	int err, end;
+
+	do {
+		if (xenbus_transaction_start(&xbt))
+			return write(XBT_NIL, data);
+		err = write(xbt, data);
+		end = xenbus_transaction_end(xbt, err);
+	} while (!err && end == -EAGAIN);
+	return err ?: end;
+}
+
 static int link_write_version(const struct fido_link *link,
 			      struct xenbus_transaction xbt)
 {
@@ -126,32 +154,45 @@ bool fido_link_is_anew(const struct fido_link *link)
 			    &now) == 1 && now == XenbusStateInitialising;
 }
 
+static int link_write_all(struct xenbus_transaction xbt, const void *data)
+{
+	const struct fido_link *link = data;
+	const char *dir = link->xbdev->nodename;
+	int err;
+
+	if (!xenbus_exists(xbt, dir, "state"))
+		return -ENOENT;
+	err = link_write_version(link, xbt);
+	if (!err)
+		err = xenbus_printf(xbt, dir, FIDO_XS_ROOT_REF, "%u",
+				    fido_export_root_ref(link->export));
+	if (!err)
+		err = xenbus_printf(xbt, dir, FIDO_XS_FEATURES, "%u", 0);
+	if (!err && link->is_frontend)
+		err = xenbus_printf(xbt, dir, FIDO_XS_EVTCHN, "%u",
+				    link->port);
+	return err;
+}
+
 /**
  * fido_link_write_nodes - write what the peer needs to find us
  * @link: link with an export; as a frontend, with an event channel
  *
- * No transaction: the peer looks only after the state has changed.
- *
  * Context: process, sleeps.
- * Return: 0 or an error.
+ * Return: 0, -EINTR if the toolstack has removed the link, or an error.
  */
 int fido_link_write_nodes(struct fido_link *link)
 {
-	const char *dir = link->xbdev->nodename;
-	int err;
+	int err = fido_transact(link_write_all, link);
 
-	err = link_write_version(link, XBT_NIL);
-	if (!err)
-		err = xenbus_printf(XBT_NIL, dir, FIDO_XS_ROOT_REF, "%u",
-				    fido_export_root_ref(link->export));
-	if (!err)
-		err = xenbus_printf(XBT_NIL, dir, FIDO_XS_FEATURES, "%u", 0);
-	if (!err && link->is_frontend)
-		err = xenbus_printf(XBT_NIL, dir, FIDO_XS_EVTCHN, "%u",
-				    link->port);
+	if (err == -ENOENT)
+		return -EINTR;
 	/* xenstore's quota, not a table that stays too small */
 	return err == -ENOSPC ? -EDQUOT : err;
 }
+
+static const char nodes_quota[] =
+	"writing nodes: xenstore's quota is used up, in domain 0: xenstore-control quota";
 
 /**
  * fido_link_nodes_error - what to say of a failure of fido_link_write_nodes()
@@ -161,9 +202,7 @@ int fido_link_write_nodes(struct fido_link *link)
  */
 const char *fido_link_nodes_error(int err)
 {
-	if (err == -EDQUOT)
-		return "writing nodes: xenstore's quota is used up, in domain 0: xenstore-control quota";
-	return "writing nodes";
+	return err == -EDQUOT ? nodes_quota : "writing nodes";
 }
 
 /* Once for each version: a frontend is brought here by its peer, at will. */
@@ -220,6 +259,27 @@ int fido_link_read_nodes(struct fido_link *link, unsigned int *root_ref)
 	return 0;
 }
 
+/* Only while the toolstack wants the link. */
+static int link_write_mark(const struct fido_link *link,
+			   struct xenbus_transaction xbt, const char *name)
+{
+	const char *dir = link->xbdev->nodename;
+
+	if (!xenbus_exists(xbt, dir, "state"))
+		return -ENOENT;
+	return xenbus_write(xbt, dir, name, "1");
+}
+
+static int link_write_suspended(struct xenbus_transaction xbt, const void *data)
+{
+	return link_write_mark(data, xbt, FIDO_XS_SUSPENDED);
+}
+
+static int link_write_silent(struct xenbus_transaction xbt, const void *data)
+{
+	return link_write_mark(data, xbt, FIDO_XS_SILENT);
+}
+
 /**
  * fido_link_show_suspended - show that the link waits for this domain
  * @link: link
@@ -234,28 +294,10 @@ void fido_link_show_suspended(const struct fido_link *link, bool suspended)
 {
 	const char *dir = link->xbdev->nodename;
 
-	if (suspended && xenbus_exists(XBT_NIL, dir, "state"))
-		xenbus_write(XBT_NIL, dir, FIDO_XS_SUSPENDED, "1");
-	else if (!suspended && xenbus_exists(XBT_NIL, dir, FIDO_XS_SUSPENDED))
+	if (suspended)
+		fido_transact(link_write_suspended, link);
+	else if (xenbus_exists(XBT_NIL, dir, FIDO_XS_SUSPENDED))
 		xenbus_rm(XBT_NIL, dir, FIDO_XS_SUSPENDED);
-}
-
-/* Only while the toolstack wants the link. */
-static int link_write_silent(const struct fido_link *link)
-{
-	const char *dir = link->xbdev->nodename;
-	struct xenbus_transaction xbt;
-	int err, end;
-
-	do {
-		err = xenbus_transaction_start(&xbt);
-		if (err)
-			return err;
-		if (xenbus_exists(xbt, dir, "state"))
-			err = xenbus_write(xbt, dir, FIDO_XS_SILENT, "1");
-		end = xenbus_transaction_end(xbt, err);
-	} while (!err && end == -EAGAIN);
-	return err ?: end;
 }
 
 /**
@@ -273,7 +315,8 @@ int fido_link_show_silent(const struct fido_link *link, bool silent)
 	int err;
 
 	if (silent)
-		return link_write_silent(link);
-	err = xenbus_rm(XBT_NIL, link->xbdev->nodename, FIDO_XS_SILENT);
+		err = fido_transact(link_write_silent, link);
+	else
+		err = xenbus_rm(XBT_NIL, link->xbdev->nodename, FIDO_XS_SILENT);
 	return err == -ENOENT ? 0 : err;
 }

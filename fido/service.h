@@ -26,7 +26,7 @@ struct fido_link;
  * @fdev: the device; keeps this structure alive
  * @link: the link; outlives the device's registration
  * @sid: service id
- * @marked: its nodes have our mark; belongs to the link's work
+ * @marked: its nodes have our mark; constant before the driver core knows it
  * @lock: guards all that follows; held while ->up() and ->down() run
  * @config: what the client offers
  * @enabled: between fido_enable() and fido_disable()

@@ -133,6 +133,33 @@ int fido_param_range(struct fido_device *fdev, const char *name,
 EXPORT_SYMBOL_GPL(fido_param_range);
 
 /**
+ * struct service_value - what is written to a service's directory
+ * @service: service
+ * @name: name of the node
+ * @value: its value
+ */
+struct service_value {
+	const struct fido_service *service;
+	const char *name;
+	const char *value;
+};
+
+/* Nodes that lack our mark are of a service that was put in its place. */
+static int service_write_value(struct xenbus_transaction xbt, const void *data)
+{
+	const struct service_value *new = data;
+	char path[128];
+
+	fido_service_path(new->service, path, sizeof(path));
+	if (!xenbus_exists(xbt, path, FIDO_XS_SERVICE_TYPE))
+		return -ENOENT;
+	if (new->service->marked &&
+	    !xenbus_exists(xbt, path, FIDO_XS_SERVICE_SEEN))
+		return -ENOENT;
+	return xenbus_write(xbt, path, new->name, new->value);
+}
+
+/**
  * fido_service_write - write a node of a service
  * @service: service
  * @name: name of the node
@@ -147,11 +174,13 @@ EXPORT_SYMBOL_GPL(fido_param_range);
 bool fido_service_write(struct fido_service *service, const char *name,
 			const char *value)
 {
-	char path[128];
+	const struct service_value new = {
+		.service = service,
+		.name = name,
+		.value = value,
+	};
 
-	fido_service_path(service, path, sizeof(path));
-	return xenbus_exists(XBT_NIL, path, FIDO_XS_SERVICE_TYPE) &&
-	       !xenbus_write(XBT_NIL, path, name, value);
+	return !fido_transact(service_write_value, &new);
 }
 
 /**

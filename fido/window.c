@@ -19,6 +19,7 @@
 #include <linux/slab.h>
 #include <linux/sort.h>
 #include <linux/vmalloc.h>
+#include <xen/page.h>
 #include <xen/xen.h>
 
 #include "fido.h"
@@ -428,25 +429,46 @@ static void window_hide(struct fido_window *window, unsigned long index)
 		->page[frame & (FIDO_LEAF_FRAMES - 1)] = NULL;
 }
 
+/*
+ * Is a page as it was before it was mapped? What gnttab_unmap_refs() returns is
+ * said of all together. If Xen did not take them, all still have their mark; if
+ * the kernel finds one that it did not know as mapped, others are in order.
+ */
+static bool page_is_clean(struct page *page)
+{
+	return !PageForeign(page) &&
+	       (!xen_pv_domain() ||
+		__pfn_to_mfn(page_to_pfn(page)) == INVALID_P2M_ENTRY);
+}
+
+/* Returns false if the page is lost: its state is unknown. */
+static bool window_take_back(struct fido_window *window,
+			     const struct window_batch *batch, unsigned int i,
+			     int err)
+{
+	struct page *page = batch->page[i];
+
+	window->handle[batch->index[i]] = INVALID_GRANT_HANDLE;
+	window->nr_mapped--;
+	if (batch->unmap[i].status != GNTST_okay ||
+	    (err && !page_is_clean(page)))
+		return false;
+	window_unseal_page(page);
+	gnttab_free_pages(1, &page);
+	return true;
+}
+
 static void window_flush_unmap(struct fido_window *window,
 			       struct window_batch *batch)
 {
 	unsigned int i, failed = 0;
+	int err = 0;
 
-	if (batch->nr && gnttab_unmap_refs(batch->unmap, NULL, batch->page,
-					   batch->nr))
-		failed = batch->nr;
-	for (i = 0; !failed && i < batch->nr; i++) {
-		window->handle[batch->index[i]] = INVALID_GRANT_HANDLE;
-		window->nr_mapped--;
-		/* a page whose state is unknown must never be used again */
-		if (batch->unmap[i].status != GNTST_okay) {
-			failed++;
-			continue;
-		}
-		window_unseal_page(batch->page[i]);
-		gnttab_free_pages(1, &batch->page[i]);
-	}
+	if (batch->nr)
+		err = gnttab_unmap_refs(batch->unmap, NULL, batch->page,
+					batch->nr);
+	for (i = 0; i < batch->nr; i++)
+		failed += !window_take_back(window, batch, i, err);
 	if (failed)
 		fido_err("cannot unmap %u pages of domain %u, they are lost\n",
 			 failed, window->owner);

@@ -106,10 +106,6 @@ rounds() {
 
 # ---- what is left ----
 
-none_quarantined() {
-	[ "$(quarantined "$1")" = 0 ]
-}
-
 # What fido says when something is still in use by the time it is unloaded
 complaints() {
 	in_vm "$1" "dmesg | grep -cE 'pages of domain [0-9]+ are still in use|unloading while domain' || true"

@@ -58,10 +58,6 @@ all_files_taken() {
 	[ "$(in_vm "$1" 'wc -l < /tmp/taken')" = "$(in_vm "${PEER[$1]}" 'wc -l < /tmp/sent')" ]
 }
 
-none_quarantined() {
-	[ "$(quarantined "$1")" = 0 ]
-}
-
 # Its memory is free only then.
 pressure_is_over() {
 	in_vm "$1" '! pgrep stress-ng'

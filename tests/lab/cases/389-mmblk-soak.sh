@@ -31,10 +31,6 @@ uptime_of_b() {
 	in_vm b 'cut -d . -f 1 /proc/uptime'
 }
 
-none_quarantined() {
-	[ "$(quarantined "$1")" = 0 ]
-}
-
 load_start() {
 	local i jobs=
 	for ((i = 0; i < DISKS; i++)); do

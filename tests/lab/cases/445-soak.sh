@@ -412,8 +412,12 @@ begin() {
 }
 
 end() {
+	local vm
 	WHAT="the end"
 	load_stop
+	for vm in "${ALL[@]}"; do
+		wait_until 10 none_quarantined "$vm" || break
+	done
 	memory_note end
 	assert_none_quarantined
 	tell_totals

@@ -77,10 +77,6 @@ faults_cleanup() {
 	wait_for 30 in_vm a '! grep -q "^brd " /proc/modules || rmmod brd'
 }
 
-none_quarantined() {
-	[ "$(quarantined "$1")" = 0 ]
-}
-
 # ---- what is tried, KIND is net or disk: a is the frontend of the network, and the server of the disk ----
 
 # attempt KIND SECONDS: fidoctl's words

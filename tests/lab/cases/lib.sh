@@ -95,6 +95,11 @@ quarantined() {
 	in_vm "$1" 'awk "/^grants/ { print \$2 }" /sys/kernel/debug/fido/quarantine'
 }
 
+# To wait for: revoking is tried again after four seconds at the latest.
+none_quarantined() {
+	[ "$(quarantined "$1")" = 0 ]
+}
+
 mapped_pages() {
 	in_vm "$1" "awk -F': ' '/^pages mapped/ { print \$2 }' /sys/kernel/debug/fido/fido-$(vm_domid "$2")/link"
 }

@@ -111,10 +111,6 @@ life_begins() {
 	load_start "$1"
 }
 
-none_quarantined() {
-	[ "$(quarantined "$1")" = 0 ]
-}
-
 # ---- counters: "WHO WHAT NUMBER" a line, WHO is a peer or the disk; in files of the case, "now-a", "before-a" ----
 
 look() {
