@@ -72,7 +72,7 @@ run() {
 	openers_start
 	for ((round = 0; round < ROUNDS; round++)); do
 		reads_more
-		disk_remove b a /dev/ram0 only
+		disk_remove b a /dev/ram0 only --force
 		disk_serve /dev/ram0
 	done
 	reads_more

@@ -27,9 +27,9 @@ disk_add() {
 	wait_for 30 disk_is_there "$1" "$4"
 }
 
-# disk_remove CLIENT SERVER DEVICE SERIAL
+# disk_remove CLIENT SERVER DEVICE SERIAL [OPTION...]
 disk_remove() {
-	in_dom0 "fidoctl blk remove $1 $2:$3"
+	in_dom0 "fidoctl blk remove $1 $2:$3 ${*:5}"
 	wait_for 30 disk_is_gone "$1" "$4"
 }
 
