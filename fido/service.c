@@ -385,30 +385,6 @@ static bool service_step(struct fido_service *service)
 	return false;
 }
 
-static bool service_frees_memory(const struct fido_service *service)
-{
-	/* enabled: by a driver, which is not unbound before it has disabled */
-	return service->enabled &&
-	       container_of(service->fdev->dev.driver, struct fido_driver,
-			    driver)->frees_memory;
-}
-
-/*
- * Where memory is freed by way of a service, nobody can free any until it is up
- * again. What that takes are some pages for its rings, out of the reserve that
- * the kernel keeps for such cases; if even that is empty, it is tried again.
- */
-static bool service_step_on(struct fido_service *service)
-{
-	bool vital = service_frees_memory(service), again;
-	unsigned int flags = vital ? memalloc_noreclaim_save() : 0;
-
-	again = service_step(service);
-	if (vital)
-		memalloc_noreclaim_restore(flags);
-	return again;
-}
-
 /* Interface to clients */
 
 static bool config_valid(const struct fido_service_config *config)
@@ -761,7 +737,7 @@ bool fido_services_step(struct fido_link *link)
 		if (!service)
 			continue;
 		mutex_lock(&service->lock);
-		again |= service_step_on(service);
+		again |= service_step(service);
 		fido_heart_tell(service);
 		mutex_unlock(&service->lock);
 	}

@@ -133,9 +133,6 @@ struct fido_device {
  * @silent: the peer has given no sign of life for some time (true), or gives
  *	them again (false). It may come back at any time, and goes on with what is
  *	in the rings then: nothing has to be given up. May sleep. Optional.
- * @frees_memory: memory may be freed by way of the client, as by a disk that
- *	holds swap. Its services come up with memory of the system's reserve
- *	(PF_MEMALLOC), of which ->up() and ->down() must take little.
  * @driver: for the driver core
  *
  * ->up() and ->down() strictly alternate and are serialized for a service.
@@ -149,7 +146,6 @@ struct fido_driver {
 	int (*up)(struct fido_device *fdev);
 	void (*down)(struct fido_device *fdev);
 	void (*silent)(struct fido_device *fdev, bool silent);
-	bool frees_memory;
 	struct device_driver driver;
 };
 

@@ -202,7 +202,6 @@ static struct fido_driver mmblk_driver = {
 	.remove = mmblk_remove,
 	.up = mmblk_up,
 	.down = mmblk_down,
-	.frees_memory = true,
 	.driver = {
 		.name = "mmblk",
 		.dev_groups = mmblk_groups,
