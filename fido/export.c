@@ -42,7 +42,7 @@
 #define REFS_PER_MID	((u64)FIDO_REFS_PER_PAGE * FIDO_REFS_PER_PAGE)
 #define GRANTS_PER_FRAME	512	/* version 1 entries, 8 bytes each */
 #define QUARANTINE_MIN_PERIOD	(HZ / 10)
-#define QUARANTINE_MAX_PERIOD	(4 * HZ)	/* some read on for days */
+#define QUARANTINE_MAX_PERIOD	HZ	/* some read on for days */
 #define QUARANTINE_WARN_SECS	10	/* a peer that closes orderly is faster */
 #define EXIT_TRIES		100
 #define EXIT_TRY_MSECS		100

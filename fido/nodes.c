@@ -5,10 +5,17 @@
  */
 #include <linux/device.h>
 #include <linux/errno.h>
+#include <linux/mutex.h>
 #include <xen/xenbus.h>
 
 #include "export.h"
 #include "link.h"
+
+/*
+ * One at a time: xenstored allows a domain about ten open transactions, and all
+ * disks of a link may report at once. Others need theirs to connect at all.
+ */
+static DEFINE_MUTEX(transact_lock);
 
 /**
  * fido_transact - write nodes that hang together with others
@@ -29,12 +36,17 @@ int fido_transact(int (*write)(struct xenbus_transaction xbt, const void *data),
 	struct xenbus_transaction xbt;
 	int err, end;
 
+	mutex_lock(&transact_lock);
 	do {
-		if (xenbus_transaction_start(&xbt))
-			return write(XBT_NIL, data);
+		if (xenbus_transaction_start(&xbt)) {
+			err = write(XBT_NIL, data);
+			end = 0;
+			break;
+		}
 		err = write(xbt, data);
 		end = xenbus_transaction_end(xbt, err);
 	} while (!err && end == -EAGAIN);
+	mutex_unlock(&transact_lock);
 	return err ?: end;
 }
 

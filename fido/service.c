@@ -93,14 +93,31 @@ static bool service_may_offer(struct fido_service *service)
 	return !wait;
 }
 
+/*
+ * Where memory is freed by way of a service, nobody may be able to free any
+ * until it is up again. Its rings are some tens of pages, out of the reserve that
+ * the kernel keeps for such cases; if even that is empty, it is tried again.
+ */
+static struct fido_chans *service_chans_alloc(struct fido_service *service)
+{
+	const struct fido_service_config *config = &service->config;
+	unsigned int flags = config->frees_memory ? memalloc_noreclaim_save() :
+						    0;
+	struct fido_chans *chans = fido_chans_alloc(service->link, service->sid,
+						    config);
+
+	if (config->frees_memory)
+		memalloc_noreclaim_restore(flags);
+	return chans;
+}
+
 /* Returns false if it has to be tried again later. */
 static bool service_offer(struct fido_service *service)
 {
 	struct fido_service_entry *mine = service_mine(service);
 	struct fido_chans *chans;
 
-	chans = fido_chans_alloc(service->link, service->sid,
-				 &service->config);
+	chans = service_chans_alloc(service);
 	if (IS_ERR(chans)) {
 		if (!service->offer_failed)
 			fido_error(service->fdev, PTR_ERR(chans),
@@ -109,6 +126,8 @@ static bool service_offer(struct fido_service *service)
 		service->offer_failed = true;
 		return false;
 	}
+	if (service->offer_failed)
+		fido_service_clear(service, FIDO_XS_SERVICE_ERROR);
 	service->offer_failed = false;
 	chans->gen = fido_link_next_gen(service->link, service->sid);
 	service->chans = chans;

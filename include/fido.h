@@ -83,6 +83,8 @@ void fido_pages_free(struct fido_pages *pages);
  * @nr_ids: messages in flight that wait for a release, a power of two, at
  *	most FIDO_MAX_IDS
  * @hold: what the cookies are
+ * @frees_memory: memory may be freed by way of the service, as by a disk that
+ *	holds swap: its rings may come out of the system's reserve
  * @event: the peer has signalled a channel, or messages were found without a
  *	signal. Called in hard interrupt context, or with interrupts and bottom
  *	halves disabled as if it were one, perhaps on two CPUs at once, and
@@ -98,6 +100,7 @@ struct fido_service_config {
 	u32 slot_size;
 	u32 nr_ids;
 	enum fido_hold hold;
+	bool frees_memory;
 	void (*event)(struct fido_chan *chan, void *priv);
 };
 

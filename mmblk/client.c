@@ -619,6 +619,7 @@ static void mmblk_client_destroy(struct mmblk_service *service)
 const struct mmblk_role mmblk_client_role = {
 	.name = "client",
 	.hold = FIDO_HOLD_NONE,
+	.frees_memory = true,
 	.create = mmblk_client_create,
 	.destroy = mmblk_client_destroy,
 	.start = mmblk_enable,

@@ -98,6 +98,7 @@ int mmblk_enable(struct mmblk_service *service)
 		.slot_size = MMBLK_SLOT_SIZE,
 		.nr_ids = MMBLK_NR_IDS,
 		.hold = service->role->hold,
+		.frees_memory = service->role->frees_memory,
 		.event = service->role->event,
 	};
 	int err = fido_enable(service->fdev, &config);

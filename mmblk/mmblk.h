@@ -31,6 +31,7 @@ extern struct workqueue_struct *mmblk_open_wq;
  * struct mmblk_role - what makes a client or a server
  * @name: value of the parameter "role"
  * @hold: what the cookies of a channel are
+ * @frees_memory: see struct fido_service_config
  * @create: read the parameters of the role, get what does not need the peer
  * @destroy: undo; the service is down, and for good
  * @start: mmblk_enable(), or what leads to it; at the end of ->probe()
@@ -43,6 +44,7 @@ extern struct workqueue_struct *mmblk_open_wq;
 struct mmblk_role {
 	const char *name;
 	enum fido_hold hold;
+	bool frees_memory;
 	struct mmblk_service *(*create)(struct fido_device *fdev,
 					unsigned int nr_queues);
 	void (*destroy)(struct mmblk_service *service);
