@@ -21,9 +21,10 @@ told() {
 }
 
 # unsupported: requests of DISK that the device cannot do. A loop device on a file system without that finds out by the first
-# zeroes that it is to write, as it does for a user of its own; who asked then writes them.
+# zeroes that it is to write, as it does for a user of its own; who asked then writes them. RAID-5 of Linux 7.2 offers discards
+# and refuses them.
 unsupported() {
-	in_vm b "dmesg | grep -c 'operation not supported error, dev $DISK, .*(WRITE_ZEROES)' || true"
+	in_vm b "dmesg | grep -cE 'operation not supported error, dev $DISK, .*\((WRITE_ZEROES|DISCARD)\)' || true"
 }
 
 # serves DEVICE COPIED OPTION...: verified writes, a file system, and the same bytes on both sides; COPIED is 1 if the client's pages do not reach the device
