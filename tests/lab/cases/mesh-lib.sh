@@ -144,11 +144,11 @@ everything_moves() {
 	local vm
 	for vm in "${ALL[@]}"; do
 		# one that has just begun may have no counters yet
-		wait_for 60 look "$vm"
+		wait_for 240 look "$vm"
 		cp "$CASE_DIR/now-$vm" "$CASE_DIR/from-$vm"
 	done
 	for vm in "${ALL[@]}"; do
-		wait_for 120 has_moved "$vm"
+		wait_for 240 has_moved "$vm"
 	done
 }
 
