@@ -44,8 +44,6 @@
 #include "spin.h"
 
 #define MAX_IDLE_POLL_US	10000
-/* Looks between two looks at the clock */
-#define LOOKS			16
 
 /*
  * Staying awake pays off if it takes no longer than going to sleep and coming
@@ -257,7 +255,7 @@ static void idler_look(struct fido_idler *idler)
 	unsigned int looks = 0;
 
 	while (!compat_need_resched() && !idler_finds(idler)) {
-		if (++looks % LOOKS == 0 &&
+		if (++looks % FIDO_IDLE_LOOKS == 0 &&
 		    local_clock() - latest >= fido_idle_window())
 			break;
 		cpu_relax();

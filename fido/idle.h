@@ -41,6 +41,9 @@ struct fido_idle {
 	bool unwanted;
 };
 
+/* Looks for a message between two looks at the clock */
+#define FIDO_IDLE_LOOKS	16
+
 u64 fido_idle_window(void);
 void fido_idle_event(struct fido_chan *chan);
 bool fido_idle_is_looked(const struct fido_chan *chan);

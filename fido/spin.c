@@ -27,8 +27,6 @@
 #include "crowd.h"
 #include "spin.h"
 
-/* Looks between two looks at the clock */
-#define LOOKS		16
 /* How long the idler looks when it is not for the thread to look */
 #define SHARE_NS	(20 * NSEC_PER_MSEC)
 /*
@@ -119,7 +117,7 @@ static bool spin_look(struct fido_chan *chan)
 			spin_yield(spin);
 			return false;
 		}
-		if (++looks % LOOKS == 0 &&
+		if (++looks % FIDO_IDLE_LOOKS == 0 &&
 		    local_clock() - spin->latest >= fido_idle_window())
 			break;
 		cpu_relax();

@@ -283,7 +283,7 @@ static void give_up_kept(struct store *store, const struct options *opt,
 		return;
 	holder = retire_finish(store, link, ids, UNUSED_SECONDS, "link");
 	if (holder)
-		note("link: after %d s %s has not let go of a disk; there, its \"abandon\" ends it",
+		note("link: after %d s %s has not let go of a disk: write 1 to its \"abandon\" there",
 		     UNUSED_SECONDS, holder->name);
 }
 

@@ -95,7 +95,7 @@ quarantined() {
 	in_vm "$1" 'awk "/^grants/ { print \$2 }" /sys/kernel/debug/fido/quarantine'
 }
 
-# To wait for: revoking is tried again after four seconds at the latest.
+# To wait for: revoking is tried again after a second at the latest.
 none_quarantined() {
 	[ "$(quarantined "$1")" = 0 ]
 }
