@@ -147,6 +147,26 @@ static void **chan_alloc_pages(const struct fido_export *export, u32 nr,
 	return page;
 }
 
+/* All but what is in flight. */
+static void chan_free_rings(struct fido_chan *chan)
+{
+	struct fido_ring *ring = &chan->ring;
+
+	kvfree(ring->free_id);
+	kvfree(ring->peer_slot_page);
+	kvfree(ring->peer_rel_page);
+	chan_free_pages((void **)ring->rel_page,
+			fido_ring_rel_pages(&ring->geom));
+	chan_free_pages(ring->slot_page, fido_ring_slot_pages(&ring->geom));
+	free_page((unsigned long)ring->mine);
+	ring->free_id = NULL;
+	ring->peer_slot_page = NULL;
+	ring->peer_rel_page = NULL;
+	ring->rel_page = NULL;
+	ring->slot_page = NULL;
+	ring->mine = NULL;
+}
+
 static void chan_free(struct fido_chan *chan)
 {
 	struct fido_ring *ring = &chan->ring;
@@ -159,13 +179,7 @@ static void chan_free(struct fido_chan *chan)
 			chan_put_cookie(chan->hold, cookie);
 	}
 	kvfree(ring->cookie);
-	kvfree(ring->free_id);
-	kvfree(ring->peer_slot_page);
-	kvfree(ring->peer_rel_page);
-	chan_free_pages((void **)ring->rel_page,
-			fido_ring_rel_pages(&ring->geom));
-	chan_free_pages(ring->slot_page, fido_ring_slot_pages(&ring->geom));
-	free_page((unsigned long)ring->mine);
+	chan_free_rings(chan);
 	kfree(chan);
 }
 
@@ -437,6 +451,40 @@ void fido_chans_quiet(struct fido_chans *chans)
 	/* idlers may be looking at the rings, or calling the client */
 	if (watched)
 		synchronize_rcu();
+}
+
+/**
+ * fido_chans_in_flight - has the peer memory that goes with messages?
+ * @chans: disconnected channels
+ *
+ * Context: process.
+ * Return: true if it has not given back all of it.
+ */
+bool fido_chans_in_flight(const struct fido_chans *chans)
+{
+	unsigned int i;
+
+	for (i = 0; i < chans->nr; i++)
+		if (chans->chan[i]->hold != FIDO_HOLD_NONE &&
+		    fido_ring_in_flight(&chans->chan[i]->ring))
+			return true;
+	return false;
+}
+
+/**
+ * fido_chans_strip - free all of the channels but what is in flight
+ * @chans: disconnected channels that nobody maps
+ *
+ * Context: process.
+ */
+void fido_chans_strip(struct fido_chans *chans)
+{
+	unsigned int i;
+
+	for (i = 0; i < chans->nr; i++)
+		chan_free_rings(chans->chan[i]);
+	free_page((unsigned long)chans->table);
+	chans->table = NULL;
 }
 
 /**

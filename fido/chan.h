@@ -79,6 +79,7 @@ struct fido_chan {
  * @held: entry in the list of those whose memory the peer may still read
  * @gen: generation
  * @sid: service id
+ * @death: as an orphan (fence.c): which of the domains that are gone it was for
  * @used: the peer was told that we are connected to it: it may use these
  * @table: page with the addresses of the control pages, for the peer
  * @nr: number of channels
@@ -88,6 +89,7 @@ struct fido_chans {
 	struct list_head held;
 	u32 gen;
 	unsigned int sid;
+	u32 death;
 	bool used;
 	u64 *table;
 	unsigned int nr;
@@ -101,6 +103,8 @@ int fido_chans_connect(struct fido_chans *chans,
 void fido_chans_disconnect(struct fido_chans *chans, bool for_good);
 void fido_chans_live(struct fido_chans *chans);
 void fido_chans_quiet(struct fido_chans *chans);
+bool fido_chans_in_flight(const struct fido_chans *chans);
+void fido_chans_strip(struct fido_chans *chans);
 void fido_chans_free_one(struct fido_chans *chans);
 void fido_chans_free(struct list_head *held);
 

@@ -2,8 +2,10 @@
 /*
  * debugfs: what the core has and does.
  *
- *   fido/quarantine          grants that a peer did not let us revoke, and
- *                            windows without a link that somebody holds
+ *   fido/quarantine          grants that a peer did not let us revoke,
+ *                            windows without a link that somebody holds, and
+ *                            channels whose memory others may have, to whom a
+ *                            peer that is gone handed it on
  *   fido/<link>/link         state of a link
  *   fido/<link>/<service>    state of a service, its generations, its rings
  *
@@ -17,13 +19,14 @@
 #include "chan.h"
 #include "debugfs.h"
 #include "export.h"
+#include "fence.h"
 #include "heart.h"
 #include "link.h"
 #include "service.h"
 #include "window.h"
 
 /* First line of each file: bump it when the format changes. */
-#define FORMAT_LINE	"v: 3\n"
+#define FORMAT_LINE	"v: 4\n"
 
 static struct dentry *debugfs_root;
 
@@ -33,6 +36,7 @@ static int quarantine_show(struct seq_file *m, void *unused)
 	seq_printf(m, "grants: %lu\n", fido_quarantine_grants());
 	seq_printf(m, "windows: %u\n",
 		   fido_windows_abandoned(FIDO_NO_DOMAIN));
+	seq_printf(m, "orphans: %u\n", fido_fence_orphans());
 	return 0;
 }
 DEFINE_SHOW_ATTRIBUTE(quarantine);

@@ -36,6 +36,7 @@
 #include "addr.h"
 #include "chan.h"
 #include "export.h"
+#include "fence.h"
 #include "link.h"
 #include "log.h"
 
@@ -64,6 +65,7 @@
  * @held: channels whose memory a peer may still read
  * @node: entry in the list of exports that others are compared with
  * @ends: being revoked: it has only what the peer may still map
+ * @fence: as one who reads our memory
  * @stop: while it is made: give up when this becomes true
  */
 struct fido_export {
@@ -81,6 +83,7 @@ struct fido_export {
 	struct list_head held;
 	struct list_head node;
 	bool ends;
+	struct fido_fence_reader fence;
 	const bool *stop;
 };
 
@@ -419,8 +422,10 @@ static struct fido_export *export_alloc(domid_t owner, domid_t reader)
 	export->leaf = vcalloc(export->nr_leaves, sizeof(*export->leaf));
 	export->frame = vcalloc(export->nr_leaves, sizeof(*export->frame));
 	export->root = export_table_page();
-	if (export->leaf && export->frame && export->root)
+	if (export->leaf && export->frame && export->root) {
+		fido_fence_add(&export->fence);
 		return export;
+	}
 	vfree(export->leaf);
 	vfree(export->frame);
 	export_table_free(export->root);
@@ -433,7 +438,7 @@ static void export_free(struct fido_export *export)
 	mutex_lock(&exports_lock);
 	list_del(&export->node);
 	mutex_unlock(&exports_lock);
-	fido_chans_free(&export->held);
+	fido_fence_del(&export->fence, &export->held);
 	export_free_table(export);
 	vfree(export->leaf);
 	vfree(export->frame);
@@ -684,6 +689,17 @@ grant_ref_t fido_export_root_ref(const struct fido_export *export)
 domid_t fido_export_domid(const struct fido_export *export)
 {
 	return export->owner;
+}
+
+/**
+ * fido_export_reader - the one who reads it
+ * @export: export
+ *
+ * Return: what fence.c knows of the reader.
+ */
+struct fido_fence_reader *fido_export_reader(struct fido_export *export)
+{
+	return &export->fence;
 }
 
 /* Is the frame granted, and is it still the memory that was granted? */

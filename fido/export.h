@@ -11,6 +11,7 @@
 #include "fido_proto.h"
 
 struct fido_export;
+struct fido_fence_reader;
 struct list_head;
 struct page;
 
@@ -22,6 +23,7 @@ grant_ref_t fido_export_root_ref(const struct fido_export *export);
 void *fido_export_page(const struct fido_export *export);
 bool fido_export_has(const struct fido_export *export, struct page *page,
 		     unsigned int nr);
+struct fido_fence_reader *fido_export_reader(struct fido_export *export);
 domid_t fido_export_domid(const struct fido_export *export);
 
 unsigned long fido_quarantine_grants(void);

@@ -3,7 +3,8 @@
  * Memory that outlives its channel: what we offered and the peer may still
  * read (held), and what the peer offered and we may still read (drain). Each
  * side tells the other in @drained_gen of the service table. And what outlives
- * its link: exports in quarantine, and abandoned windows.
+ * its link: exports in quarantine, and abandoned windows. (What a peer that is
+ * gone may have handed on: fence.c.)
  */
 #include <linux/errno.h>
 #include <linux/init.h>
@@ -14,6 +15,7 @@
 
 #include "chan.h"
 #include "export.h"
+#include "fence.h"
 #include "link.h"
 #include "window.h"
 
@@ -191,7 +193,7 @@ static bool held_step_drain(struct fido_link *link, unsigned int sid)
  */
 bool fido_link_step_held(struct fido_link *link)
 {
-	bool again = false;
+	bool again = fido_fence_step(link);
 	unsigned int sid;
 
 	mutex_lock(&link->held_lock);
@@ -212,6 +214,7 @@ void fido_link_end_drains(struct fido_link *link)
 {
 	unsigned int sid;
 
+	fido_fence_end(link);
 	mutex_lock(&link->held_lock);
 	for (sid = 0; sid < FIDO_MAX_SERVICES; sid++) {
 		fido_drain_end(link->slot[sid].drain);

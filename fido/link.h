@@ -15,6 +15,7 @@
 #include <xen/xenbus.h>
 
 #include "fido_proto.h"
+#include "fence.h"
 #include "heart.h"
 #include "pace.h"
 
@@ -79,6 +80,7 @@ struct fido_link_slot {
  * @held_lock: guards @held and @slot, but for what is of @work alone
  * @held: channels whose memory the peer may still read
  * @slot: by service id
+ * @fence: what the peer has asked to be let go
  * @kick_lock: guards @removing and @asleep against fido_link_kick()
  * @removing: @work must not be queued any more
  * @asleep: the same, until the domain has been suspended
@@ -136,6 +138,7 @@ struct fido_link {
 	struct mutex held_lock;
 	struct list_head held;
 	struct fido_link_slot slot[FIDO_MAX_SERVICES];
+	struct fido_fence fence;
 	spinlock_t kick_lock;
 	bool removing;
 	bool asleep;

@@ -40,6 +40,8 @@ static_assert(offsetof(struct fido_root, version) == 4);
 static_assert(offsetof(struct fido_root, domid) == 8);
 static_assert(offsetof(struct fido_root, heartbeat) == 12);
 static_assert(offsetof(struct fido_root, nr_frames) == 16);
+static_assert(offsetof(struct fido_root, fence) == 24);
+static_assert(offsetof(struct fido_root, fenced) == 28);
 static_assert(offsetof(struct fido_root, readers) == 64);
 static_assert(offsetof(struct fido_root, windows) == 128);
 static_assert(offsetof(struct fido_root, mid) == 192);
@@ -101,6 +103,7 @@ err_xenbus:
 err_bus:
 	fido_windows_exit();
 	fido_quarantine_exit();
+	fido_fence_exit();
 	fido_bus_unregister();
 err_heart:
 	fido_heart_exit();
@@ -121,6 +124,7 @@ static void __exit fido_exit(void)
 	fido_xenbus_unregister();
 	fido_windows_exit();
 	fido_quarantine_exit();
+	fido_fence_exit();
 	fido_bus_unregister();
 	fido_heart_exit();
 	fido_idle_exit();

@@ -318,6 +318,11 @@ struct fido_service_entry {
  * @nr_frames: guest frames at and above this number are not exported
  * @heartbeat: counted up about once a second, past zero, as long as the owner
  *	lives: its processors, timer and threads run. Zero: it does not count
+ * @fence: number by which the owner asks this reader to let go of what a domain
+ *	that is gone may have handed on to it; zero: not asked yet
+ * @fenced: latest number of @fence in the reader's root page that the owner of
+ *	this one has let go for: each page of its window was without users once
+ *	since it saw the number
  * @reserved: zero
  * @readers: domains that the owner exports its memory to; a segment of this
  *	owner is accepted from those domains only
@@ -332,7 +337,9 @@ struct fido_root {
 	__u32 domid;
 	__u32 heartbeat;
 	__u64 nr_frames;
-	__u64 reserved[5];
+	__u32 fence;
+	__u32 fenced;
+	__u64 reserved[4];
 	__u32 readers[FIDO_MAX_PEERS];
 	__u32 windows[FIDO_MAX_PEERS];
 	__u32 mid[FIDO_ROOT_MIDS];

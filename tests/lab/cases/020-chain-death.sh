@@ -1,0 +1,105 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0
+# DESCRIPTION: the middle of a chain of three VMs dies while the last one has not read what came from the first: the first does not use that memory again before, and then gets it back
+# SHORT: the last one does not die
+# TIMEOUT: 600
+# VMS: c
+# shellcheck disable=SC1091
+. "$LAB_DIR/cases/mmnet-lib.sh"
+
+COUNT=16
+LENGTH=30000
+PORT=7060
+
+# What a keeps of those that are gone, as others may still read it
+orphans() {
+	in_vm a "awk -F ': ' '/^orphans/ { print \$2 }' /sys/kernel/debug/fido/quarantine"
+}
+
+has_orphans() {
+	[ "$(orphans)" -ge 1 ]
+}
+
+has_no_orphans() {
+	[ "$(orphans)" = 0 ]
+}
+
+# waiting VM: bytes that its socket has, and nobody has read
+waiting() {
+	in_vm "$1" "awk -v port=$(printf ':%04X' $PORT) 'index(\$2, port) { split(\$5, q, \":\"); print strtonum(\"0x\" q[2]) }' /proc/net/udp"
+}
+
+all_waiting() {
+	[ "$(waiting c)" -ge $((COUNT * LENGTH)) ]
+}
+
+chain_up() {
+	net_up a b 10.71.0
+	net_up b c 10.72.0
+	link_add a c
+	in_vm b 'sysctl -qw net.ipv4.ip_forward=1'
+	in_vm a 'ip route replace 10.72.0.0/24 via 10.71.0.2'
+	in_vm c 'ip route replace 10.71.0.0/24 via 10.72.0.1'
+	wait_for 30 in_vm a 'ping -q -c 1 -W 2 10.72.0.2'
+}
+
+# c's socket has datagrams whose payload lies in a; all of them went by b
+fill_socket() {
+	in_vm c 'rm -f /tmp/read-on'
+	in_vm_bg c "python3 -S /tmp/datagrams.py recv $PORT 300 $COUNT $LENGTH hold=/tmp/read-on > /tmp/read 2>&1"
+	READER=$BG
+	wait_for 30 in_vm c "grep -q $(printf ':%04X' $PORT) /proc/net/udp"
+	in_vm a "python3 -S /tmp/datagrams.py send 10.72.0.2 $PORT $COUNT $LENGTH"
+	wait_for 30 all_waiting
+}
+
+# a uses nearly all memory that is free, for something else
+use_memory() {
+	in_vm a 'echo 3 > /proc/sys/vm/drop_caches
+		python3 -S -c "
+import mmap
+free = next(int(l.split()[1]) for l in open(\"/proc/meminfo\") if l.startswith(\"MemFree\"))
+kept = [mmap.mmap(-1, 1 << 20) for _ in range((free >> 10) - 16)]
+for area in kept:
+    area.write(bytes([255]) * (1 << 20))
+"'
+}
+
+kill_b() {
+	vm_kill b
+	vm_wait_gone b
+	wait_for 30 has_orphans
+	diag "a keeps memory of $(orphans) channels"
+}
+
+run() {
+	no_links
+	load_modules a b c
+	for vm in a c; do
+		helper $vm datagrams.py
+	done
+	chain_up
+	fill_socket
+	kill_b
+	use_memory
+	assert_ge "$(orphans)" 1 "channels of which a keeps memory"
+	in_vm c 'touch /tmp/read-on'
+	wait "$READER" || fail "c has read something else than what a sent: $(in_vm c 'cat /tmp/read')"
+	wait_for 30 has_no_orphans
+	[ "$LONG" = 1 ] || return 0
+
+	# c, which was asked, dies without an answer: nobody is left
+	no_links
+	vm_create b
+	load_modules b
+	chain_up
+	fill_socket
+	kill_b
+	vm_kill c
+	vm_wait_gone c
+	wait_for 30 has_no_orphans
+}
+
+cleanup() {
+	no_links
+}
