@@ -473,7 +473,9 @@ bool fido_chans_in_flight(const struct fido_chans *chans)
 
 /**
  * fido_chans_strip - free all of the channels but what is in flight
- * @chans: disconnected channels that nobody maps
+ * @chans: disconnected channels that nobody looks at
+ *
+ * The link may go before they do.
  *
  * Context: process.
  */
@@ -481,8 +483,10 @@ void fido_chans_strip(struct fido_chans *chans)
 {
 	unsigned int i;
 
-	for (i = 0; i < chans->nr; i++)
+	for (i = 0; i < chans->nr; i++) {
 		chan_free_rings(chans->chan[i]);
+		chans->chan[i]->link = NULL;
+	}
 	free_page((unsigned long)chans->table);
 	chans->table = NULL;
 }

@@ -8,6 +8,7 @@
 #include <linux/list.h>
 #include <linux/types.h>
 #include <xen/interface/event_channel.h>
+#include <xen/interface/xen.h>
 
 #include "compat.h"
 #include "fido.h"
@@ -76,10 +77,12 @@ struct fido_chan {
 
 /**
  * struct fido_chans - the channels that a service offers under one generation
- * @held: entry in the list of those whose memory the peer may still read
+ * @held: entry in the list of those whose memory the peer may still read, or,
+ *	as orphans (fence.c), others to whom it was handed on
  * @gen: generation
  * @sid: service id
- * @death: as an orphan (fence.c): which of the domains that are gone it was for
+ * @end: of orphans: number of the reader's end that made them such
+ * @domid: of orphans: that reader
  * @used: the peer was told that we are connected to it: it may use these
  * @table: page with the addresses of the control pages, for the peer
  * @nr: number of channels
@@ -89,7 +92,8 @@ struct fido_chans {
 	struct list_head held;
 	u32 gen;
 	unsigned int sid;
-	u32 death;
+	u32 end;
+	domid_t domid;
 	bool used;
 	u64 *table;
 	unsigned int nr;

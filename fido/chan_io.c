@@ -10,6 +10,7 @@
 #include <xen/page.h>
 
 #include "chan.h"
+#include "drain.h"
 #include "export.h"
 #include "link.h"
 #include "service.h"
@@ -538,6 +539,7 @@ static const struct fido_window *chan_window_for(struct fido_chan *chan,
 		*err = -EACCES;
 		return NULL;
 	}
+	fido_drain_relayed();
 	return window;
 }
 

@@ -423,7 +423,7 @@ static struct fido_export *export_alloc(domid_t owner, domid_t reader)
 	export->frame = vcalloc(export->nr_leaves, sizeof(*export->frame));
 	export->root = export_table_page();
 	if (export->leaf && export->frame && export->root) {
-		fido_fence_add(&export->fence);
+		fido_fence_add(&export->fence, reader);
 		return export;
 	}
 	vfree(export->leaf);

@@ -12,18 +12,25 @@
  *
  * The owner asks for that by a number in its root pages. By then it does not
  * name the dead among its readers any more, so that no reader takes a further
- * address from there. A reader answers with the number when it has seen each
- * page of its window idle once. Whoever handed something on holds it until it
- * comes back: of a chain of several domains the last answers first.
+ * address from there. A reader answers with the number when all that it could
+ * have had by then is idle (drain.c). Whoever handed something on holds it until
+ * it comes back: of a chain of several domains the last answers first.
  *
- * A reader that goes before it has answered may itself have handed on what it
- * had. All others are asked again then.
+ * A reader that goes may itself have handed on what it had. All others are asked
+ * again then.
+ *
+ * What this cannot see: in a chain of four, A to D, the death of C, when D is no
+ * reader of B. B is told by nobody that D goes on reading, and gives back to A
+ * what it got from there.
  */
+#include <linux/jiffies.h>
 #include <linux/list.h>
 #include <linux/mutex.h>
+#include <linux/printk.h>
 #include <linux/rcupdate.h>
 
 #include "chan.h"
+#include "drain.h"
 #include "export.h"
 #include "fence.h"
 #include "link.h"
@@ -32,17 +39,22 @@
 #include "window.h"
 
 /*
- * Orphans of so many domains are kept. A reader that never lets go, as a
- * process there does not read its socket, must not have us keep ever more: what
- * is given up then can be wrong data for that reader alone.
+ * Orphans of so many ends of readers are kept, of one domain and of all. A
+ * reader that never lets go, as a process there does not read its socket, must
+ * not have us keep ever more. What is given up then can be wrong data for that
+ * reader alone. Who ends again and again only has own orphans given up.
  */
-#define MAX_DEATHS	8
+#define MAX_ENDS_OF_ONE		2
+#define MAX_ENDS		16
+
+/* From one drain to the next for the same peer */
+#define FENCE_PERIOD		HZ
 
 static DEFINE_MUTEX(fence_lock);	/* guards what follows */
 static LIST_HEAD(fence_readers);
 static LIST_HEAD(fence_orphans);	/* channels, the oldest first */
 static u32 fence_seq = 1;		/* latest fence, never zero */
-static u32 fence_deaths;		/* that left orphans */
+static u32 fence_ends;			/* that left orphans */
 
 /* Owner */
 
@@ -63,40 +75,66 @@ static void fence_look(struct list_head *done)
 		list_splice_tail_init(&fence_orphans, done);
 }
 
-static void fence_give_up_oldest(struct list_head *done)
+static bool orphan_is_of(const struct fido_chans *chans, u32 domid)
 {
-	struct fido_chans *chans, *next;
-	bool any = false;
-
-	list_for_each_entry_safe(chans, next, &fence_orphans, held) {
-		if (fence_deaths - chans->death <= MAX_DEATHS)
-			break;
-		list_move_tail(&chans->held, done);
-		any = true;
-	}
-	if (any)
-		fido_warn("others still read what %u domains handed on to them before they were gone: memory of the first of these is not kept any longer\n",
-			  MAX_DEATHS + 1);
+	return domid == FIDO_NO_DOMAIN || chans->domid == domid;
 }
 
-/* Moves to @orphans what others may still be reading, to @done what not. */
-static bool fence_take(struct list_head *held, struct list_head *done)
+/* How many ends have left orphans, of a domain or of all? @oldest gets the first. */
+static unsigned int fence_count_ends(u32 domid, u32 *oldest)
+{
+	const struct fido_chans *chans;
+	unsigned int nr = 0;
+	u32 last = 0;
+
+	list_for_each_entry(chans, &fence_orphans, held) {
+		if (!orphan_is_of(chans, domid) || (nr && chans->end == last))
+			continue;
+		last = chans->end;
+		if (!nr++)
+			*oldest = last;
+	}
+	return nr;
+}
+
+static void fence_give_up(u32 end, struct list_head *done)
 {
 	struct fido_chans *chans, *next;
-	bool any = false;
 
+	list_for_each_entry_safe(chans, next, &fence_orphans, held) {
+		if (chans->end != end)
+			continue;
+		pr_warn_ratelimited("fido: others still read what domain %u handed on to them before its end: that memory is not kept any longer\n",
+				    chans->domid);
+		list_move_tail(&chans->held, done);
+	}
+}
+
+static void fence_bound(u32 domid, unsigned int max, struct list_head *done)
+{
+	u32 oldest;
+
+	while (fence_count_ends(domid, &oldest) > max)
+		fence_give_up(oldest, done);
+}
+
+/* Moves to the orphans what others may still be reading, to @done what not. */
+static void fence_take(domid_t domid, struct list_head *held,
+		       struct list_head *done)
+{
+	struct fido_chans *chans, *next;
+
+	fence_ends++;
 	list_for_each_entry_safe(chans, next, held, held) {
 		if (!fido_chans_in_flight(chans)) {
 			list_move_tail(&chans->held, done);
 			continue;
 		}
 		fido_chans_strip(chans);
-		chans->death = fence_deaths + 1;
+		chans->end = fence_ends;
+		chans->domid = domid;
 		list_move_tail(&chans->held, &fence_orphans);
-		any = true;
 	}
-	fence_deaths += any;
-	return any;
 }
 
 static void fence_kick(struct fido_link *link, void *unused)
@@ -106,13 +144,15 @@ static void fence_kick(struct fido_link *link, void *unused)
 
 /**
  * fido_fence_add - somebody will be able to read our memory
- * @reader: reader; nothing that is an orphan now gets to it but from others,
- *	who hold it until it comes back
+ * @reader: reader; what is an orphan now gets to it only from others, who hold
+ *	it until it comes back
+ * @domid: who it is
  *
  * Context: process, sleeps.
  */
-void fido_fence_add(struct fido_fence_reader *reader)
+void fido_fence_add(struct fido_fence_reader *reader, domid_t domid)
 {
+	reader->domid = domid;
 	mutex_lock(&fence_lock);
 	reader->acked = fence_seq;
 	list_add_tail(&reader->node, &fence_readers);
@@ -124,26 +164,48 @@ void fido_fence_add(struct fido_fence_reader *reader)
  * @reader: reader, and not one of ours any more in the root pages
  * @held: channels with memory that was in flight to it; emptied
  *
+ * It may have handed on orphans, too: all others are asked anew.
+ *
  * Context: process, sleeps.
  */
 void fido_fence_del(struct fido_fence_reader *reader, struct list_head *held)
 {
-	bool ask, wait;
 	LIST_HEAD(done);
+	bool wait;
 
 	mutex_lock(&fence_lock);
 	list_del(&reader->node);
-	ask = fence_take(held, &done);
-	ask |= reader->acked != fence_seq;
-	if (ask)
+	fence_take(reader->domid, held, &done);
+	if (!list_empty(&fence_orphans))
 		fence_seq = fence_seq + 1 ?: 1;
-	fence_give_up_oldest(&done);
+	fence_bound(reader->domid, MAX_ENDS_OF_ONE, &done);
+	fence_bound(FIDO_NO_DOMAIN, MAX_ENDS, &done);
 	fence_look(&done);
 	wait = !list_empty(&fence_orphans);
 	mutex_unlock(&fence_lock);
 	fido_chans_free(&done);
-	if (ask && wait)
+	if (wait)
 		fido_links_for_each(fence_kick, NULL);
+}
+
+/**
+ * fido_fence_closed - a reader says that it has unmapped all
+ * @reader: reader
+ *
+ * It answers nothing any more, and what orphans hold of its own memory must not
+ * keep us from closing, too.
+ *
+ * Context: process, sleeps.
+ */
+void fido_fence_closed(struct fido_fence_reader *reader)
+{
+	LIST_HEAD(done);
+
+	mutex_lock(&fence_lock);
+	reader->acked = fence_seq;
+	fence_look(&done);
+	mutex_unlock(&fence_lock);
+	fido_chans_free(&done);
 }
 
 /**
@@ -193,10 +255,17 @@ static void fence_ask(struct fido_link *link)
 
 /* Reader */
 
+/* A peer that asks without end has us look through all about once a second. */
+static bool fence_must_wait(const struct fido_fence *fence)
+{
+	return fence->seen && time_before(jiffies, fence->next);
+}
+
 /* Returns false if memory is short. */
 static bool fence_begin(struct fido_link *link, u32 asked)
 {
 	fido_drain_end(link->fence.drain);
+	link->fence.drain = NULL;
 	/*
 	 * Who looked at the owner's list of readers before we looked at its
 	 * fence may take references to pages until now, see fido_resolve().
@@ -206,6 +275,7 @@ static bool fence_begin(struct fido_link *link, u32 asked)
 	if (!link->fence.drain)
 		return false;
 	link->fence.seen = asked;
+	link->fence.next = jiffies + FENCE_PERIOD;
 	return true;
 }
 
@@ -217,11 +287,12 @@ static bool fence_answer(struct fido_link *link)
 	u32 asked;
 
 	asked = fido_peer_read_index(&fido_window_root(window)->fence);
-	if (asked != link->fence.seen && !fence_begin(link, asked))
+	if (asked != link->fence.seen &&
+	    (fence_must_wait(&link->fence) || !fence_begin(link, asked)))
 		return true;
 	if (!link->fence.drain)
 		return false;
-	if (!fido_drain_done(window, link->fence.drain))
+	if (!fido_drain_done(link->fence.drain))
 		return true;
 	fido_drain_end(link->fence.drain);
 	link->fence.drain = NULL;

@@ -14,6 +14,7 @@
 #include <linux/workqueue.h>
 
 #include "chan.h"
+#include "drain.h"
 #include "export.h"
 #include "fence.h"
 #include "link.h"
@@ -174,7 +175,7 @@ static bool held_step_drain(struct fido_link *link, unsigned int sid)
 
 	if (!slot->drain)
 		return false;
-	if (!fido_drain_done(fido_link_window(link), slot->drain))
+	if (!fido_drain_done(slot->drain))
 		return true;
 	fido_drain_end(slot->drain);
 	slot->drain = NULL;

@@ -163,12 +163,9 @@ static int link_bind(struct fido_link *link, evtchn_port_t peer_port)
 							link_interrupt, 0,
 							link->name, link);
 	else
-		irq = bind_interdomain_evtchn_to_irqhandler_lateeoi(link->xbdev,
-								    peer_port,
-								    link_interrupt,
-								    0,
-								    link->name,
-								    link);
+		irq = bind_interdomain_evtchn_to_irqhandler_lateeoi(
+				link->xbdev, peer_port, link_interrupt, 0,
+				link->name, link);
 	if (irq < 0)
 		return irq;
 	link->irq = irq;
@@ -423,6 +420,8 @@ static bool link_abandon(struct fido_link *link)
 static bool link_step_down(struct fido_link *link, enum xenbus_state peer)
 {
 	if (link->state == FIDO_LINK_CLOSING) {
+		if (link->export && peer_has_closed(peer))
+			fido_fence_closed(fido_export_reader(link->export));
 		if (link->closing && fido_window_shrink(link->closing) &&
 		    !link_abandon(link))
 			return true;

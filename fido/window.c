@@ -22,6 +22,7 @@
 #include <xen/page.h>
 #include <xen/xen.h>
 
+#include "drain.h"
 #include "fido.h"
 #include "foreign.h"
 #include "log.h"
@@ -378,6 +379,7 @@ struct fido_window *fido_window_create(domid_t owner, grant_ref_t root_ref,
 		return ERR_PTR(-ENOMEM);
 	window->owner = owner;
 	INIT_LIST_HEAD(&window->node);
+	INIT_LIST_HEAD(&window->drains);
 
 	err = window_map_root(window, root_ref);
 	if (!err)
@@ -407,6 +409,7 @@ static void window_free(struct fido_window *window)
 {
 	unsigned long i, nr;
 
+	fido_drain_end(window->drain);
 	fido_window_delist(window);
 	fido_foreign_unmap(window->root_page, window->root_handle);
 	nr = DIV_ROUND_UP_ULL(window->map.nr_frames, FIDO_LEAF_FRAMES);
@@ -492,11 +495,27 @@ static void window_drop_page(struct fido_window *window, unsigned long i,
 	}
 }
 
+/*
+ * What the owner handed on to us of others' memory: it takes that back when our
+ * window is gone. But it must not wait for long, and one that is dead not at
+ * all, as it stays a zombie: an abandoned window does not care.
+ */
+static bool window_is_drained(struct fido_window *window)
+{
+	if (window->is_abandoned || list_empty(&window->node) ||
+	    !fido_drain_all())
+		return true;
+	if (!window->drain)
+		window->drain = fido_drain_begin(window);
+	return window->drain && fido_drain_done(window->drain);
+}
+
 /**
  * fido_window_shrink - unmap what nobody uses
  * @window: window that can no longer be reached by fido_resolve()
  *
- * Frees the window when nothing is left.
+ * Frees the window when nothing is left, nor anything in use of what its owner
+ * handed on of others' memory.
  *
  * Context: process, sleeps.
  * Return: number of pages that are still in use; zero: @window is gone.
@@ -516,6 +535,7 @@ unsigned long fido_window_shrink(struct fido_window *window)
 	}
 	window_flush_unmap(window, batch);
 	kvfree(batch);
+	left += !window_is_drained(window);
 	if (left)
 		fido_flush_all();	/* perhaps nobody wants it any more */
 	else
@@ -558,6 +578,20 @@ fido_window_root(const struct fido_window *window)
 const struct fido_map *fido_window_map(const struct fido_window *window)
 {
 	return &window->map;
+}
+
+/**
+ * fido_window_uses - is a page in use?
+ * @window: window
+ * @index: of the page
+ *
+ * Context: any.
+ * Return: false if nobody holds it, or if it was given back.
+ */
+bool fido_window_uses(const struct fido_window *window, unsigned long index)
+{
+	return test_bit(index, window->kept) &&
+	       !window_page_idle(window->page[index]);
 }
 
 /**
@@ -644,74 +678,4 @@ const void __peer *fido_window_peek(const struct fido_window *window, u64 phys,
 	    fido_map_run(&window->map, phys, len, &page) != len)
 		return NULL;
 	return (const void __peer __force *)page_address(page) + offset;
-}
-
-/* Has everything been let go that was in use at some moment? */
-
-/**
- * struct fido_drain - pages that have not been seen idle since the begin
- * @first: no bit is set below this one
- * @busy: one bit for each page of the window
- */
-struct fido_drain {
-	unsigned long first;
-	unsigned long busy[];
-};
-
-/**
- * fido_drain_begin - from now on nobody gets new references by an old channel
- * @window: window
- *
- * Context: process, sleeps.
- * Return: what to give to fido_drain_done(); NULL if memory is short.
- */
-struct fido_drain *fido_drain_begin(const struct fido_window *window)
-{
-	struct fido_drain *drain;
-
-	drain = kvzalloc(struct_size(drain, busy, BITS_TO_LONGS(window->nr)),
-			 GFP_KERNEL);
-	if (drain)
-		bitmap_set(drain->busy, 0, window->nr);
-	return drain;
-}
-
-/**
- * fido_drain_done - has each page been idle once since the begin?
- * @window: window
- * @drain: from fido_drain_begin()
- *
- * A page that was idle once holds nothing from before. What other channels do
- * with it since does not matter.
- *
- * Context: process, sleeps.
- * Return: true if so.
- */
-bool fido_drain_done(const struct fido_window *window,
-		     struct fido_drain *drain)
-{
-	unsigned long i;
-
-	for_each_set_bit_from(drain->first, drain->busy, window->nr) {
-		if (!window_page_idle(window->page[drain->first]))
-			break;
-		__clear_bit(drain->first, drain->busy);
-	}
-	i = drain->first;
-	for_each_set_bit_from(i, drain->busy, window->nr)
-		if (window_page_idle(window->page[i]))
-			__clear_bit(i, drain->busy);
-	if (bitmap_empty(drain->busy, window->nr))
-		return true;
-	fido_flush_all();
-	return false;
-}
-
-/**
- * fido_drain_end - done with it
- * @drain: from fido_drain_begin(), or NULL
- */
-void fido_drain_end(struct fido_drain *drain)
-{
-	kvfree(drain);
 }

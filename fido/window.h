@@ -13,6 +13,7 @@
 #include "fido_proto.h"
 #include "peer.h"
 
+struct fido_drain;
 struct page;
 
 /**
@@ -30,7 +31,12 @@ struct page;
  * @root_page: the owner's root page, mapped on its own
  * @root_handle: its handle
  * @node: entry in the list of all windows; read under RCU
+ * @drains: parts of drains that look at this window; guarded by the lock of the
+ *	list of all windows
+ * @drain: of a window that is being unmapped: what else its owner gave us, or
+ *	NULL
  * @abandoned: entry in the list of windows that only wait to be unmapped
+ * @is_abandoned: it is, or was, in that list
  */
 struct fido_window {
 	domid_t owner;
@@ -45,7 +51,10 @@ struct fido_window {
 	struct page *root_page;
 	grant_handle_t root_handle;
 	struct list_head node;
+	struct list_head drains;
+	struct fido_drain *drain;
 	struct list_head abandoned;
+	bool is_abandoned;
 };
 
 struct fido_window *fido_window_create(domid_t owner, grant_ref_t root_ref,
@@ -56,6 +65,7 @@ domid_t fido_window_owner(const struct fido_window *window);
 const struct fido_root __peer *
 fido_window_root(const struct fido_window *window);
 const struct fido_map *fido_window_map(const struct fido_window *window);
+bool fido_window_uses(const struct fido_window *window, unsigned long index);
 unsigned long fido_window_pages(const struct fido_window *window);
 unsigned long fido_window_unforwarded(const struct fido_window *window);
 unsigned long fido_window_index(const struct fido_window *window,
@@ -65,12 +75,10 @@ bool fido_window_frame(const struct fido_window *window,
 const void __peer *fido_window_peek(const struct fido_window *window, u64 phys,
 				    u32 len);
 
-struct fido_drain *fido_drain_begin(const struct fido_window *window);
-bool fido_drain_done(const struct fido_window *window,
-		     struct fido_drain *drain);
-void fido_drain_end(struct fido_drain *drain);
-
 /* windows.c */
+void fido_windows_lock(void);
+void fido_windows_unlock(void);
+struct list_head *fido_windows(void);
 void fido_window_enlist(struct fido_window *window);
 void fido_window_delist(struct fido_window *window);
 void fido_window_abandon(struct fido_window *window);

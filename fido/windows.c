@@ -12,6 +12,7 @@
 #include <linux/sched/mm.h>
 #include <linux/workqueue.h>
 
+#include "drain.h"
 #include "fido.h"
 #include "link.h"
 #include "log.h"
@@ -22,7 +23,7 @@
 #define EXIT_TRIES		100
 #define EXIT_TRY_MSECS		100
 
-static DEFINE_MUTEX(windows_lock);	/* guards changes of windows_list */
+static DEFINE_MUTEX(windows_lock);	/* guards windows_list, and drains */
 static LIST_HEAD(windows_list);		/* all that are complete; RCU */
 
 static DEFINE_MUTEX(abandoned_lock);	/* guards what follows */
@@ -31,6 +32,37 @@ static unsigned long abandoned_period;	/* of looking, in jiffies */
 
 static void abandoned_work_fn(struct work_struct *work);
 static DECLARE_DELAYED_WORK(abandoned_work, abandoned_work_fn);
+
+/**
+ * fido_windows_lock - lock the list of all windows
+ *
+ * No window is freed, and none becomes complete.
+ *
+ * Context: process, sleeps.
+ */
+void fido_windows_lock(void)
+{
+	mutex_lock(&windows_lock);
+}
+
+/**
+ * fido_windows_unlock - unlock it
+ */
+void fido_windows_unlock(void)
+{
+	mutex_unlock(&windows_lock);
+}
+
+/**
+ * fido_windows - the list of all windows
+ *
+ * Context: the list is locked.
+ * Return: its head; entries are @node of struct fido_window.
+ */
+struct list_head *fido_windows(void)
+{
+	return &windows_list;
+}
 
 /**
  * fido_window_enlist - the window is complete: its pages can be asked for
@@ -57,6 +89,7 @@ void fido_window_delist(struct fido_window *window)
 		return;
 	mutex_lock(&windows_lock);
 	list_del_rcu(&window->node);
+	fido_drain_window_gone(window);
 	mutex_unlock(&windows_lock);
 	synchronize_rcu();
 }
@@ -119,6 +152,7 @@ static void abandoned_work_fn(struct work_struct *work)
 void fido_window_abandon(struct fido_window *window)
 {
 	mutex_lock(&abandoned_lock);
+	window->is_abandoned = true;
 	list_add(&window->abandoned, &abandoned_list);
 	abandoned_period = MIN_PERIOD;
 	queue_delayed_work(fido_held_wq, &abandoned_work, abandoned_period);

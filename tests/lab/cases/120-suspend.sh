@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
-# DESCRIPTION: a VM with a network and a disk that is kept is saved and goes on, is saved and restored, and so is seen by its peers: verified I/O and TCP wait meanwhile, other links are undisturbed; a reader that does not read is told of, and harms nothing; so for the server of the disk
+# DESCRIPTION: a VM with a network and a disk that is kept is saved and goes on, is saved and restored, or migrated, and so is seen by its peers: verified I/O and TCP wait meanwhile, other links are undisturbed; a reader that does not read is told of, and harms nothing; so for the server of the disk
 # SHORT: with a network alone it is saved once, and goes on
 # TIMEOUT: 1800
 # VMS: c
@@ -170,12 +170,24 @@ save_and_restore() {
 	assert_eq "$(in_dom0 'fidoctl link list' | grep -c stale || true)" 0 "stale links"
 }
 
+migrate() {
+	local domid
+	domid=$(domid_of b)
+	vm_migrate b
+	[ "$(domid_of b)" != "$domid" ] || fail "b has its old domain id"
+	wait_for 30 nothing_is_held a
+	all_goes_on
+	stream_goes_on
+	assert_eq "$(in_dom0 'fidoctl link list' | grep -c stale || true)" 0 "stale links"
+}
+
 # Nothing of the first time is in the way of the second.
 twice() {
 	checkpoint
 	save_and_restore
 	checkpoint
 	save_and_restore
+	migrate
 }
 
 pause_is_no_suspend() {

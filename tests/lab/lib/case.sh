@@ -146,6 +146,13 @@ vm_restore() {
 	echo "$(xen_domid "$1") running" > "$LAB_STATE/vms/$1"
 }
 
+# vm_migrate NAME: live, to where it is, as another domain. "Host" is the command that receives, as there is no ssh in between.
+vm_migrate() {
+	in_dom0 "xl migrate -s '' $1 'xl migrate-receive'"
+	wait_for 60 vm_answers "$1"
+	echo "$(xen_domid "$1") running" > "$LAB_STATE/vms/$1"
+}
+
 vm_reboot() {
 	vm_kill "$1"
 	vm_create "$1"
