@@ -24,13 +24,17 @@ has_no_orphans() {
 	[ "$(orphans)" = 0 ]
 }
 
-# waiting VM: bytes that its socket has, and nobody has read
+# Bytes that c's socket has, and nobody has read; -1 without a socket
 waiting() {
-	in_vm "$1" "awk -v port=$(printf ':%04X' $PORT) 'index(\$2, port) { split(\$5, q, \":\"); print strtonum(\"0x\" q[2]) }' /proc/net/udp"
+	in_vm c "ss -Hlun sport = :$PORT | awk '{ n = \$2 } END { print NR ? n : -1 }'"
 }
 
 all_waiting() {
-	[ "$(waiting c)" -ge $((COUNT * LENGTH)) ]
+	[ "$(waiting)" -ge $((COUNT * LENGTH)) ]
+}
+
+listens_in_c() {
+	[ "$(waiting)" -ge 0 ]
 }
 
 chain_up() {
@@ -48,7 +52,7 @@ fill_socket() {
 	in_vm c 'rm -f /tmp/read-on'
 	in_vm_bg c "python3 -S /tmp/datagrams.py recv $PORT 300 $COUNT $LENGTH hold=/tmp/read-on > /tmp/read 2>&1"
 	READER=$BG
-	wait_for 30 in_vm c "grep -q $(printf ':%04X' $PORT) /proc/net/udp"
+	wait_for 30 listens_in_c
 	in_vm a "python3 -S /tmp/datagrams.py send 10.72.0.2 $PORT $COUNT $LENGTH"
 	wait_for 30 all_waiting
 }
