@@ -471,8 +471,47 @@ bool fido_chans_in_flight(const struct fido_chans *chans)
 	return false;
 }
 
+static bool frags_are_foreign(const struct sk_buff *skb)
+{
+	unsigned int i;
+
+	for (i = 0; i < skb_shinfo(skb)->nr_frags; i++)
+		if (fido_page_foreign(skb_frag_page(&skb_shinfo(skb)->frags[i])))
+			return true;
+	return false;
+}
+
+/*
+ * Does an skb show memory of somebody else? That is not ours to keep: who reads
+ * it on is seen by its owner, if at all. And it would keep our windows.
+ */
+static bool skb_is_foreign(const struct sk_buff *skb)
+{
+	const struct sk_buff *frag;
+
+	if (frags_are_foreign(skb))
+		return true;
+	skb_walk_frags(skb, frag)
+		if (frags_are_foreign(frag))
+			return true;
+	return false;
+}
+
+/* After this it has own memory only. */
+static void chan_free_foreign(struct fido_chan *chan)
+{
+	struct fido_ring *ring = &chan->ring;
+	u32 id;
+
+	if (chan->hold != FIDO_HOLD_SKB)
+		return;
+	for (id = 0; id < ring->geom.nr_ids; id++)
+		if (ring->cookie[id] && skb_is_foreign(ring->cookie[id]))
+			chan_put_cookie(chan->hold, fido_ring_steal(ring, id));
+}
+
 /**
- * fido_chans_strip - free all of the channels but what is in flight
+ * fido_chans_strip - free all of the channels but own memory in flight
  * @chans: disconnected channels that nobody looks at
  *
  * The link may go before they do.
@@ -484,6 +523,7 @@ void fido_chans_strip(struct fido_chans *chans)
 	unsigned int i;
 
 	for (i = 0; i < chans->nr; i++) {
+		chan_free_foreign(chans->chan[i]);
 		chan_free_rings(chans->chan[i]);
 		chans->chan[i]->link = NULL;
 	}

@@ -10,7 +10,6 @@
 #include <xen/page.h>
 
 #include "chan.h"
-#include "drain.h"
 #include "export.h"
 #include "link.h"
 #include "service.h"
@@ -522,11 +521,11 @@ EXPORT_SYMBOL_GPL(fido_addr_of);
 static const struct fido_window *chan_window_for(struct fido_chan *chan,
 						 u64 addr, int *err)
 {
-	const struct fido_window *window = chan->window;
 	domid_t owner = fido_addr_domid(addr);
+	struct fido_window *window;
 
-	if (likely(owner == fido_window_owner(window)))
-		return window;
+	if (likely(owner == fido_window_owner(chan->window)))
+		return chan->window;
 
 	window = fido_window_of(owner);
 	if (!window) {
@@ -539,7 +538,7 @@ static const struct fido_window *chan_window_for(struct fido_chan *chan,
 		*err = -EACCES;
 		return NULL;
 	}
-	fido_drain_relayed();
+	fido_window_note_giver(window, chan->link->index);
 	return window;
 }
 

@@ -8,24 +8,31 @@
  * does not matter.
  *
  * What a peer gave us lies in its memory, and perhaps in that of third domains
- * that it only handed on. A domain that was ever given such addresses looks at
- * all its windows each time, as it does not know whence what is in use came.
+ * that it only handed on: those are known by window. They are waited for with a
+ * limit. What is in use there need not have come by this peer, may be in use for
+ * very long, and may be what we ourselves have handed on to somebody who waits
+ * for us.
  */
 #include <linux/bitmap.h>
+#include <linux/jiffies.h>
 #include <linux/list.h>
+#include <linux/minmax.h>
 #include <linux/mm.h>
-#include <linux/mutex.h>
+#include <linux/sched.h>
 #include <linux/slab.h>
 
 #include "drain.h"
 #include "fido.h"
 #include "window.h"
 
+#define PAGES_AT_A_TIME	(1UL << 16)
+
 /**
  * struct drain_part - pages of one window that have not been seen idle
  * @of_drain: entry in the list of the drain's parts
  * @of_window: entry in the list of the window's
  * @window: the window; NULL once it is gone, and all its pages with it
+ * @is_third: it is that of a third domain
  * @first: no bit is set below this one
  * @busy: one bit for each page of the window
  */
@@ -33,6 +40,7 @@ struct drain_part {
 	struct list_head of_drain;
 	struct list_head of_window;
 	struct fido_window *window;
+	bool is_third;
 	unsigned long first;
 	unsigned long busy[];
 };
@@ -40,38 +48,15 @@ struct drain_part {
 /**
  * struct fido_drain - pages that have not been seen idle since the begin
  * @parts: by window; guarded by the lock of the list of windows
+ * @until: jiffies until which third domains' pages are waited for
  */
 struct fido_drain {
 	struct list_head parts;
+	unsigned long until;
 };
 
-/* Set once, when it is too late to find out whose memory was handed on. */
-static bool drain_relayed;
-
-/**
- * fido_drain_relayed - a peer has named memory of a third domain to us
- *
- * Context: any.
- */
-void fido_drain_relayed(void)
-{
-	if (!READ_ONCE(drain_relayed))
-		WRITE_ONCE(drain_relayed, true);
-}
-
-/**
- * fido_drain_all - may what a peer gave us lie in any window?
- *
- * Context: any; for what was taken in a service that is down by now, or before
- * an RCU grace period that is over.
- * Return: true if so.
- */
-bool fido_drain_all(void)
-{
-	return READ_ONCE(drain_relayed);
-}
-
-static int drain_add(struct fido_drain *drain, struct fido_window *window)
+static int drain_add(struct fido_drain *drain, struct fido_window *window,
+		     bool is_third)
 {
 	struct drain_part *part;
 
@@ -81,31 +66,50 @@ static int drain_add(struct fido_drain *drain, struct fido_window *window)
 		return -ENOMEM;
 	bitmap_set(part->busy, 0, window->nr);
 	part->window = window;
+	part->is_third = is_third;
 	list_add_tail(&part->of_drain, &drain->parts);
 	list_add_tail(&part->of_window, &window->drains);
+	return 0;
+}
+
+static int drain_add_all(struct fido_drain *drain, struct fido_window *window,
+			 bool with_third)
+{
+	struct fido_window *each;
+	int err;
+
+	list_for_each_entry(each, fido_windows(), node) {
+		if (each != window &&
+		    (!with_third || !fido_window_is_given(each, window)))
+			continue;
+		err = drain_add(drain, each, each != window);
+		if (err)
+			return err;
+	}
 	return 0;
 }
 
 /**
  * fido_drain_begin - from now on nobody gets new references by an old channel
  * @window: window of that channel
+ * @secs: how long, at most, pages of third domains are waited for that the
+ *	owner of @window has handed on; zero: not at all
  *
  * Context: process, sleeps.
  * Return: what to give to fido_drain_done(); NULL if memory is short.
  */
-struct fido_drain *fido_drain_begin(struct fido_window *window)
+struct fido_drain *fido_drain_begin(struct fido_window *window,
+				    unsigned int secs)
 {
 	struct fido_drain *drain = kzalloc(sizeof(*drain), GFP_KERNEL);
-	struct fido_window *each;
-	int err = 0;
+	int err;
 
 	if (!drain)
 		return NULL;
 	INIT_LIST_HEAD(&drain->parts);
+	drain->until = jiffies + secs * HZ;
 	fido_windows_lock();
-	list_for_each_entry(each, fido_windows(), node)
-		if (!err && (each == window || fido_drain_all()))
-			err = drain_add(drain, each);
+	err = drain_add_all(drain, window, secs);
 	fido_windows_unlock();
 	if (!err)
 		return drain;
@@ -113,24 +117,31 @@ struct fido_drain *fido_drain_begin(struct fido_window *window)
 	return NULL;
 }
 
+static void part_look(struct drain_part *part, unsigned long begin,
+		      unsigned long end)
+{
+	unsigned long i = begin;
+
+	for_each_set_bit_from(i, part->busy, end)
+		if (!fido_window_uses(part->window, i))
+			__clear_bit(i, part->busy);
+}
+
 /* Returns true if each page has been idle once. */
 static bool part_is_done(struct drain_part *part)
 {
-	const struct fido_window *window = part->window;
-	unsigned long i;
+	unsigned long nr, begin, end;
 
-	if (!window)
+	if (!part->window)
 		return true;
-	for_each_set_bit_from(part->first, part->busy, window->nr) {
-		if (fido_window_uses(window, part->first))
-			break;
-		__clear_bit(part->first, part->busy);
+	nr = part->window->nr;
+	for (begin = part->first; begin < nr; begin = end) {
+		end = min(begin + PAGES_AT_A_TIME, nr);
+		part_look(part, begin, end);
+		cond_resched();
 	}
-	i = part->first;
-	for_each_set_bit_from(i, part->busy, window->nr)
-		if (!fido_window_uses(window, i))
-			__clear_bit(i, part->busy);
-	return bitmap_empty(part->busy, window->nr);
+	part->first = find_next_bit(part->busy, nr, part->first);
+	return part->first >= nr;
 }
 
 /**
@@ -147,7 +158,8 @@ bool fido_drain_done(struct fido_drain *drain)
 
 	fido_windows_lock();
 	list_for_each_entry(part, &drain->parts, of_drain)
-		done &= part_is_done(part);
+		if (!part->is_third || time_before(jiffies, drain->until))
+			done &= part_is_done(part);
 	fido_windows_unlock();
 	if (!done)
 		fido_flush_all();

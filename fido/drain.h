@@ -10,9 +10,8 @@
 struct fido_drain;
 struct fido_window;
 
-void fido_drain_relayed(void);
-bool fido_drain_all(void);
-struct fido_drain *fido_drain_begin(struct fido_window *window);
+struct fido_drain *fido_drain_begin(struct fido_window *window,
+				    unsigned int secs);
 bool fido_drain_done(struct fido_drain *drain);
 void fido_drain_end(struct fido_drain *drain);
 void fido_drain_window_gone(struct fido_window *window);

@@ -419,13 +419,12 @@ static struct fido_export *export_alloc(domid_t owner, domid_t reader)
 					     FIDO_LEAF_FRAMES);
 	INIT_LIST_HEAD(&export->held);
 	INIT_LIST_HEAD(&export->node);
+	INIT_LIST_HEAD(&export->fence.node);
 	export->leaf = vcalloc(export->nr_leaves, sizeof(*export->leaf));
 	export->frame = vcalloc(export->nr_leaves, sizeof(*export->frame));
 	export->root = export_table_page();
-	if (export->leaf && export->frame && export->root) {
-		fido_fence_add(&export->fence, reader);
+	if (export->leaf && export->frame && export->root)
 		return export;
-	}
 	vfree(export->leaf);
 	vfree(export->frame);
 	export_table_free(export->root);
@@ -480,6 +479,7 @@ struct fido_export *fido_export_create(domid_t owner, domid_t reader,
 	err = export_link_table(export);
 	if (err)
 		goto err_destroy;
+	fido_fence_add(&export->fence, reader);
 	return export;
 
 err_destroy:

@@ -12,16 +12,17 @@
  *
  * The owner asks for that by a number in its root pages. By then it does not
  * name the dead among its readers any more, so that no reader takes a further
- * address from there. A reader answers with the number when all that it could
- * have had by then is idle (drain.c). Whoever handed something on holds it until
- * it comes back: of a chain of several domains the last answers first.
+ * address from there. A reader answers with the number when it has seen each
+ * page of its window idle once. Whoever handed something on holds it until it
+ * comes back: of a chain of several domains the last answers first.
  *
  * A reader that goes may itself have handed on what it had. All others are asked
  * again then.
  *
- * What this cannot see: in a chain of four, A to D, the death of C, when D is no
- * reader of B. B is told by nobody that D goes on reading, and gives back to A
- * what it got from there.
+ * Orphans are own memory. What we had handed on of others' is given back to
+ * them at once: in a chain of four, A to D, the death of C may let A reuse what
+ * D still reads, as B cannot see D. To keep it would not help D, and have domains
+ * that route for each other wait in a circle.
  */
 #include <linux/jiffies.h>
 #include <linux/list.h>
@@ -173,6 +174,10 @@ void fido_fence_del(struct fido_fence_reader *reader, struct list_head *held)
 	LIST_HEAD(done);
 	bool wait;
 
+	if (list_empty(&reader->node)) {	/* it never came to be */
+		fido_chans_free(held);
+		return;
+	}
 	mutex_lock(&fence_lock);
 	list_del(&reader->node);
 	fence_take(reader->domid, held, &done);
@@ -186,26 +191,6 @@ void fido_fence_del(struct fido_fence_reader *reader, struct list_head *held)
 	fido_chans_free(&done);
 	if (wait)
 		fido_links_for_each(fence_kick, NULL);
-}
-
-/**
- * fido_fence_closed - a reader says that it has unmapped all
- * @reader: reader
- *
- * It answers nothing any more, and what orphans hold of its own memory must not
- * keep us from closing, too.
- *
- * Context: process, sleeps.
- */
-void fido_fence_closed(struct fido_fence_reader *reader)
-{
-	LIST_HEAD(done);
-
-	mutex_lock(&fence_lock);
-	reader->acked = fence_seq;
-	fence_look(&done);
-	mutex_unlock(&fence_lock);
-	fido_chans_free(&done);
 }
 
 /**
@@ -271,7 +256,7 @@ static bool fence_begin(struct fido_link *link, u32 asked)
 	 * fence may take references to pages until now, see fido_resolve().
 	 */
 	synchronize_rcu();
-	link->fence.drain = fido_drain_begin(fido_link_window(link));
+	link->fence.drain = fido_drain_begin(fido_link_window(link), 0);
 	if (!link->fence.drain)
 		return false;
 	link->fence.seen = asked;

@@ -29,7 +29,7 @@ struct fido_fence_reader {
  * struct fido_fence - what a peer has asked for; of the link's work alone
  * @seen: the peer's latest fence; zero: none in this life of the link
  * @next: jiffies before which no further one is looked at
- * @drain: pages of the peer that have been in use since, or NULL
+ * @drain: pages of the peer that have not been seen idle since, or NULL
  */
 struct fido_fence {
 	u32 seen;
@@ -38,7 +38,6 @@ struct fido_fence {
 };
 
 void fido_fence_add(struct fido_fence_reader *reader, domid_t domid);
-void fido_fence_closed(struct fido_fence_reader *reader);
 void fido_fence_del(struct fido_fence_reader *reader, struct list_head *held);
 unsigned int fido_fence_orphans(void);
 bool fido_fence_step(struct fido_link *link);

@@ -420,8 +420,6 @@ static bool link_abandon(struct fido_link *link)
 static bool link_step_down(struct fido_link *link, enum xenbus_state peer)
 {
 	if (link->state == FIDO_LINK_CLOSING) {
-		if (link->export && peer_has_closed(peer))
-			fido_fence_closed(fido_export_reader(link->export));
 		if (link->closing && fido_window_shrink(link->closing) &&
 		    !link_abandon(link))
 			return true;

@@ -206,7 +206,7 @@ void fido_links_for_each(void (*fn)(struct fido_link *link, void *data),
 			 void *data);
 struct xenbus_device *fido_link_get_lost(void);
 struct fido_window *fido_link_window(const struct fido_link *link);
-const struct fido_window *fido_window_of(domid_t owner);
+struct fido_window *fido_window_of(domid_t owner);
 const struct fido_window *fido_window_of_page(const struct page *page,
 					      u64 *frame);
 

@@ -124,9 +124,9 @@ struct fido_window *fido_link_window(const struct fido_link *link)
  * Context: RCU read section, which keeps the window.
  * Return: the window, or NULL.
  */
-const struct fido_window *fido_window_of(domid_t owner)
+struct fido_window *fido_window_of(domid_t owner)
 {
-	const struct fido_window *window;
+	struct fido_window *window;
 	const struct fido_link *link;
 
 	list_for_each_entry_rcu(link, &links, node) {
@@ -200,6 +200,8 @@ static void links_publish(void)
 void fido_link_set_window(struct fido_link *link, struct fido_window *window)
 {
 	mutex_lock(&links_lock);
+	if (window)
+		window->index = link->index;
 	rcu_assign_pointer(link->window, window);
 	fido_heart_reset_link(link);
 	links_publish();

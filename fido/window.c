@@ -31,6 +31,7 @@
 
 #define MAP_BATCH		256
 #define BASE_REFS		1	/* the window's own reference */
+#define HANDED_ON_SECS		2	/* for what the owner handed on */
 
 /**
  * struct window_batch - operations of one hypercall
@@ -497,16 +498,15 @@ static void window_drop_page(struct fido_window *window, unsigned long i,
 
 /*
  * What the owner handed on to us of others' memory: it takes that back when our
- * window is gone. But it must not wait for long, and one that is dead not at
- * all, as it stays a zombie: an abandoned window does not care.
+ * window is gone. It must not wait for long: one that is dead stays a zombie
+ * meanwhile.
  */
 static bool window_is_drained(struct fido_window *window)
 {
-	if (window->is_abandoned || list_empty(&window->node) ||
-	    !fido_drain_all())
+	if (window->is_abandoned || list_empty(&window->node))
 		return true;
 	if (!window->drain)
-		window->drain = fido_drain_begin(window);
+		window->drain = fido_drain_begin(window, HANDED_ON_SECS);
 	return window->drain && fido_drain_done(window->drain);
 }
 
@@ -518,7 +518,7 @@ static bool window_is_drained(struct fido_window *window)
  * handed on of others' memory.
  *
  * Context: process, sleeps.
- * Return: number of pages that are still in use; zero: @window is gone.
+ * Return: zero if @window is gone; else more, the caller has to try again.
  */
 unsigned long fido_window_shrink(struct fido_window *window)
 {
@@ -578,6 +578,34 @@ fido_window_root(const struct fido_window *window)
 const struct fido_map *fido_window_map(const struct fido_window *window)
 {
 	return &window->map;
+}
+
+/**
+ * fido_window_note_giver - somebody names pages of a third domain to us
+ * @window: window onto that domain
+ * @index: of the link with whom does
+ *
+ * Context: any; before anybody gets references.
+ */
+void fido_window_note_giver(struct fido_window *window, unsigned int index)
+{
+	if (!test_bit(index, &window->givers))
+		set_bit(index, &window->givers);
+}
+
+/**
+ * fido_window_is_given - has a domain named pages of a third one to us?
+ * @window: window onto the third domain
+ * @giver: window onto the other
+ *
+ * Context: any; for what was named in a service that is down, or before an RCU
+ * grace period that is over.
+ * Return: true if so, or if that was an earlier one on the same place.
+ */
+bool fido_window_is_given(const struct fido_window *window,
+			  const struct fido_window *giver)
+{
+	return test_bit(giver->index, &window->givers);
 }
 
 /**

@@ -31,9 +31,12 @@ struct page;
  * @root_page: the owner's root page, mapped on its own
  * @root_handle: its handle
  * @node: entry in the list of all windows; read under RCU
+ * @index: of the link that has, or had, the window
+ * @givers: links, by index, whose peers have named pages of this window, as
+ *	third domains; never cleared
  * @drains: parts of drains that look at this window; guarded by the lock of the
  *	list of all windows
- * @drain: of a window that is being unmapped: what else its owner gave us, or
+ * @drain: of a window that is being unmapped: what else its owner named, or
  *	NULL
  * @abandoned: entry in the list of windows that only wait to be unmapped
  * @is_abandoned: it is, or was, in that list
@@ -51,6 +54,8 @@ struct fido_window {
 	struct page *root_page;
 	grant_handle_t root_handle;
 	struct list_head node;
+	unsigned int index;
+	unsigned long givers;
 	struct list_head drains;
 	struct fido_drain *drain;
 	struct list_head abandoned;
@@ -65,6 +70,9 @@ domid_t fido_window_owner(const struct fido_window *window);
 const struct fido_root __peer *
 fido_window_root(const struct fido_window *window);
 const struct fido_map *fido_window_map(const struct fido_window *window);
+void fido_window_note_giver(struct fido_window *window, unsigned int index);
+bool fido_window_is_given(const struct fido_window *window,
+			  const struct fido_window *giver);
 bool fido_window_uses(const struct fido_window *window, unsigned long index);
 unsigned long fido_window_pages(const struct fido_window *window);
 unsigned long fido_window_unforwarded(const struct fido_window *window);

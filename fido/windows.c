@@ -151,6 +151,8 @@ static void abandoned_work_fn(struct work_struct *work)
  */
 void fido_window_abandon(struct fido_window *window)
 {
+	fido_drain_end(window->drain);
+	window->drain = NULL;
 	mutex_lock(&abandoned_lock);
 	window->is_abandoned = true;
 	list_add(&window->abandoned, &abandoned_list);
