@@ -453,24 +453,6 @@ void fido_chans_quiet(struct fido_chans *chans)
 		synchronize_rcu();
 }
 
-/**
- * fido_chans_in_flight - has the peer memory that goes with messages?
- * @chans: disconnected channels
- *
- * Context: process.
- * Return: true if it has not given back all of it.
- */
-bool fido_chans_in_flight(const struct fido_chans *chans)
-{
-	unsigned int i;
-
-	for (i = 0; i < chans->nr; i++)
-		if (chans->chan[i]->hold != FIDO_HOLD_NONE &&
-		    fido_ring_in_flight(&chans->chan[i]->ring))
-			return true;
-	return false;
-}
-
 static bool frags_are_foreign(const struct sk_buff *skb)
 {
 	unsigned int i;
@@ -497,17 +479,25 @@ static bool skb_is_foreign(const struct sk_buff *skb)
 	return false;
 }
 
-/* After this it has own memory only. */
-static void chan_free_foreign(struct fido_chan *chan)
+/* Gives back what is foreign. Returns true if own memory is left. */
+static bool chan_keep_own(struct fido_chan *chan)
 {
 	struct fido_ring *ring = &chan->ring;
+	bool kept = false;
 	u32 id;
 
-	if (chan->hold != FIDO_HOLD_SKB)
-		return;
-	for (id = 0; id < ring->geom.nr_ids; id++)
-		if (ring->cookie[id] && skb_is_foreign(ring->cookie[id]))
+	if (chan->hold == FIDO_HOLD_NONE)
+		return false;
+	for (id = 0; id < ring->geom.nr_ids; id++) {
+		if (!ring->cookie[id])
+			continue;
+		if (chan->hold == FIDO_HOLD_SKB &&
+		    skb_is_foreign(ring->cookie[id]))
 			chan_put_cookie(chan->hold, fido_ring_steal(ring, id));
+		else
+			kept = true;
+	}
+	return kept;
 }
 
 /**
@@ -516,19 +506,23 @@ static void chan_free_foreign(struct fido_chan *chan)
  *
  * The link may go before they do.
  *
- * Context: process.
+ * Context: process, sleeps.
+ * Return: true if there is such memory.
  */
-void fido_chans_strip(struct fido_chans *chans)
+bool fido_chans_strip(struct fido_chans *chans)
 {
+	bool kept = false;
 	unsigned int i;
 
 	for (i = 0; i < chans->nr; i++) {
-		chan_free_foreign(chans->chan[i]);
+		kept |= chan_keep_own(chans->chan[i]);
 		chan_free_rings(chans->chan[i]);
 		chans->chan[i]->link = NULL;
+		cond_resched();
 	}
 	free_page((unsigned long)chans->table);
 	chans->table = NULL;
+	return kept;
 }
 
 /**

@@ -107,8 +107,7 @@ int fido_chans_connect(struct fido_chans *chans,
 void fido_chans_disconnect(struct fido_chans *chans, bool for_good);
 void fido_chans_live(struct fido_chans *chans);
 void fido_chans_quiet(struct fido_chans *chans);
-bool fido_chans_in_flight(const struct fido_chans *chans);
-void fido_chans_strip(struct fido_chans *chans);
+bool fido_chans_strip(struct fido_chans *chans);
 void fido_chans_free_one(struct fido_chans *chans);
 void fido_chans_free(struct list_head *held);
 

@@ -4,8 +4,8 @@
  *
  *   fido/quarantine          grants that a peer did not let us revoke,
  *                            windows without a link that somebody holds, and
- *                            channels whose memory others may have, to whom a
- *                            peer that is gone handed it on
+ *                            channels of sets with memory that others may
+ *                            have, to whom a peer that is gone handed it on
  *   fido/<link>/link         state of a link
  *   fido/<link>/<service>    state of a service, its generations, its rings
  *

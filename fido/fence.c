@@ -127,20 +127,21 @@ static void fence_take(domid_t domid, struct list_head *held,
 
 	fence_ends++;
 	list_for_each_entry_safe(chans, next, held, held) {
-		if (!fido_chans_in_flight(chans)) {
+		if (!fido_chans_strip(chans)) {
 			list_move_tail(&chans->held, done);
 			continue;
 		}
-		fido_chans_strip(chans);
 		chans->end = fence_ends;
 		chans->domid = domid;
 		list_move_tail(&chans->held, &fence_orphans);
 	}
 }
 
+/* Links that come up ask on their own, and one that is new must not work yet. */
 static void fence_kick(struct fido_link *link, void *unused)
 {
-	fido_link_kick(link);
+	if (READ_ONCE(link->state) == FIDO_LINK_UP)
+		fido_link_kick(link);
 }
 
 /**
@@ -272,7 +273,7 @@ static bool fence_answer(struct fido_link *link)
 	u32 asked;
 
 	asked = fido_peer_read_index(&fido_window_root(window)->fence);
-	if (asked != link->fence.seen &&
+	if (asked && asked != link->fence.seen &&
 	    (fence_must_wait(&link->fence) || !fence_begin(link, asked)))
 		return true;
 	if (!link->fence.drain)

@@ -89,6 +89,7 @@ run() {
 	assert_ge "$(orphans)" 1 "channels of which a keeps memory"
 	in_vm c 'touch /tmp/read-on'
 	wait "$READER" || fail "c has read something else than what a sent: $(in_vm c 'cat /tmp/read')"
+	assert_match "$(in_vm c 'cat /tmp/read')" "received $COUNT$" "datagrams that c has read"
 	wait_for 30 has_no_orphans
 	[ "$LONG" = 1 ] || return 0
 
