@@ -57,16 +57,16 @@ fill_socket() {
 	wait_for 30 all_waiting
 }
 
-# a uses nearly all memory that is free, for something else
+# a uses nearly all memory that is free for something else, of the kind that skbs are made of: what processes get comes from elsewhere
 use_memory() {
-	in_vm a 'echo 3 > /proc/sys/vm/drop_caches
-		python3 -S -c "
-import mmap
-free = next(int(l.split()[1]) for l in open(\"/proc/meminfo\") if l.startswith(\"MemFree\"))
-kept = [mmap.mmap(-1, 1 << 20) for _ in range((free >> 10) - 16)]
-for area in kept:
-    area.write(bytes([255]) * (1 << 20))
-"'
+	in_vm a "modprobe brd rd_nr=1 rd_size=1048576
+		echo 3 > /proc/sys/vm/drop_caches
+		free=\$(awk '/^MemFree/ { print int(\$2 / 1024) }' /proc/meminfo)
+		tr '\\0' '\\377' < /dev/zero | dd of=/dev/ram0 bs=1M count=\$((free - 24)) iflag=fullblock oflag=direct 2> /dev/null"
+}
+
+ramdisk_gone() {
+	in_vm a '! grep -q "^brd " /proc/modules || rmmod brd'
 }
 
 kill_b() {
@@ -85,6 +85,7 @@ run() {
 	chain_up
 	fill_socket
 	kill_b
+	ramdisk_gone
 	use_memory
 	assert_ge "$(orphans)" 1 "channels of which a keeps memory"
 	in_vm c 'touch /tmp/read-on'
@@ -106,5 +107,6 @@ run() {
 }
 
 cleanup() {
+	ramdisk_gone
 	no_links
 }
