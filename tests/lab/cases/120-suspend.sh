@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
-# DESCRIPTION: a VM with a network and a disk that is kept is saved and goes on, is saved and restored, or migrated, and so is seen by its peers: verified I/O and TCP wait meanwhile, other links are undisturbed; a reader that does not read is told of, and harms nothing; so for the server of the disk
+# DESCRIPTION: a VM with a network and a disk that is kept is saved and goes on, is saved and restored, and migrated (PVH), and so is seen by its peers: verified I/O and TCP wait meanwhile, other links are undisturbed; a reader that does not read is told of, and harms nothing; so for the server of the disk
 # SHORT: with a network alone it is saved once, and goes on
 # TIMEOUT: 1800
 # VMS: c
@@ -170,8 +170,10 @@ save_and_restore() {
 	assert_eq "$(in_dom0 'fidoctl link list' | grep -c stale || true)" 0 "stale links"
 }
 
+# Debian's Xen has no shadow paging, and so no live migration of PV guests, whatever they have.
 migrate() {
 	local domid
+	[ "$GUEST" = pvh ] || return 0
 	domid=$(domid_of b)
 	vm_migrate b
 	[ "$(domid_of b)" != "$domid" ] || fail "b has its old domain id"
