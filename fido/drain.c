@@ -25,7 +25,7 @@
 #include "fido.h"
 #include "window.h"
 
-#define PAGES_AT_A_TIME	(1UL << 16)
+#define PAGES_AT_A_TIME	65536UL
 
 /**
  * struct drain_part - pages of one window that have not been seen idle

@@ -163,9 +163,12 @@ static int link_bind(struct fido_link *link, evtchn_port_t peer_port)
 							link_interrupt, 0,
 							link->name, link);
 	else
-		irq = bind_interdomain_evtchn_to_irqhandler_lateeoi(
-				link->xbdev, peer_port, link_interrupt, 0,
-				link->name, link);
+		irq = bind_interdomain_evtchn_to_irqhandler_lateeoi(link->xbdev,
+								    peer_port,
+								    link_interrupt,
+								    0,
+								    link->name,
+								    link);
 	if (irq < 0)
 		return irq;
 	link->irq = irq;

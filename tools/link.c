@@ -283,8 +283,8 @@ static void give_up_kept(struct store *store, const struct options *opt,
 		return;
 	holder = retire_finish(store, link, ids, UNUSED_SECONDS, "link");
 	if (holder)
-		note("link: after %d s %s has not let go of a disk: write 1 to its \"abandon\" there",
-		     UNUSED_SECONDS, holder->name);
+		note("link: %s has not let go of a disk for %d s: write 1 to its \"abandon\" there",
+		     holder->name, UNUSED_SECONDS);
 }
 
 static int remove_stale(struct store *store)
