@@ -126,6 +126,14 @@ missed() {
 	done
 }
 
+check_fence() {
+	local mutation
+	expect spin holds fence fence safety
+	for mutation in LATE_LIST NO_GRACE NO_ANEW NO_HOLD NO_FENCE; do
+		expect spin fails "fence-$mutation" fence safety "-D$mutation"
+	done
+}
+
 check_service() {
 	expect spin holds service-comes-up service ltl -DT0=1 -DT1=1
 	expect spin fails service-without-renewal service safety -DNO_RENEW
@@ -183,6 +191,7 @@ check_source() {
 
 echo "KTAP version 1"
 check_service
+check_fence
 check_ring
 check_source
 echo "1..$nr"
