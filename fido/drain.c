@@ -7,11 +7,11 @@
  * page that was idle once holds nothing from before. What is done with it since
  * does not matter.
  *
- * What a peer gave us lies in its memory, and perhaps in that of third domains
- * that it only handed on: those are known by window. They are waited for with a
- * limit. What is in use there need not have come by this peer, may be in use for
- * very long, and may be what we ourselves have handed on to somebody who waits
- * for us.
+ * What a peer gave us lies in its memory, and perhaps in that of third domains,
+ * which it only handed on: a window notes which links' peers named its pages.
+ * Those are waited for with a limit. What is in use there need not have come by
+ * this peer, may be in use for very long, and may be what we ourselves have
+ * handed on to somebody who waits for us.
  */
 #include <linux/bitmap.h>
 #include <linux/jiffies.h>

@@ -4,7 +4,7 @@
  * may still read.
  *
  * When a domain dies Xen unmaps all that it had mapped, and our grants to it
- * can be revoked at once. But it may have handed on what it got from us to
+ * can be revoked then. But it may have handed on what it got from us to
  * other peers of ours, who read it through windows of their own: what came by
  * a router may wait in a socket there. So memory in flight to the dead becomes
  * an orphan. It is kept until each of the others has let go of all that it
@@ -225,7 +225,7 @@ static void fence_ask(struct fido_link *link)
 	mutex_lock(&fence_lock);
 	if (reader->acked != fence_seq) {
 		is_new = mine->fence != fence_seq;
-		/* the list of readers before the number; pairs with fence_begin() */
+		/* the list of readers before the number; see fence_answer() */
 		virt_store_release(&mine->fence, fence_seq);
 		/* all its reads before the answer, and the answer before reuse */
 		if (fido_peer_read_index(&theirs->fenced) == fence_seq) {
@@ -241,7 +241,7 @@ static void fence_ask(struct fido_link *link)
 
 /* Reader */
 
-/* A peer that asks without end has us look through all about once a second. */
+/* A peer that asks without end has us begin anew once a second at most. */
 static bool fence_must_wait(const struct fido_fence *fence)
 {
 	return fence->seen && time_before(jiffies, fence->next);
@@ -317,8 +317,8 @@ void fido_fence_end(struct fido_link *link)
 /**
  * fido_fence_exit - there are no links any more
  *
- * What peers still map, who did not let go before the module is unloaded, stays
- * allocated: memory that somebody may be reading is not reused.
+ * What peers had not let go of before the module is unloaded stays allocated:
+ * memory that somebody may be reading is not reused.
  */
 void fido_fence_exit(void)
 {

@@ -600,7 +600,7 @@ void fido_window_note_giver(struct fido_window *window, unsigned int index)
  *
  * Context: any; for what was named in a service that is down, or before an RCU
  * grace period that is over.
- * Return: true if so, or if that was an earlier one on the same place.
+ * Return: true if so, or if an earlier peer of a link with the same index has.
  */
 bool fido_window_is_given(const struct fido_window *window,
 			  const struct fido_window *giver)

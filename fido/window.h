@@ -32,8 +32,8 @@ struct page;
  * @root_handle: its handle
  * @node: entry in the list of all windows; read under RCU
  * @index: of the link that has, or had, the window
- * @givers: links, by index, whose peers have named pages of this window, as
- *	third domains; never cleared
+ * @givers: links, by index, whose peers have named pages of this window, which
+ *	are not theirs; never cleared
  * @drains: parts of drains that look at this window; guarded by the lock of the
  *	list of all windows
  * @drain: of a window that is being unmapped: what else its owner named, or

@@ -36,7 +36,7 @@ static DECLARE_DELAYED_WORK(abandoned_work, abandoned_work_fn);
 /**
  * fido_windows_lock - lock the list of all windows
  *
- * No window is freed, and none becomes complete.
+ * No window of the list is freed, and none becomes complete.
  *
  * Context: process, sleeps.
  */
