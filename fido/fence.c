@@ -105,7 +105,7 @@ static void fence_give_up(u32 end, struct list_head *done)
 	list_for_each_entry_safe(chans, next, &fence_orphans, held) {
 		if (chans->end != end)
 			continue;
-		pr_warn_ratelimited("fido: others still read what domain %u handed on to them before its end: that memory is not kept any longer\n",
+		pr_warn_ratelimited("fido: others may still read what domain %u handed on to them before its end: that memory is not kept any longer\n",
 				    chans->domid);
 		list_move_tail(&chans->held, done);
 	}
