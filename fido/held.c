@@ -36,7 +36,7 @@ struct workqueue_struct *fido_held_wq;
  * until it is told that nothing of a generation is used. Somebody may not read
  * his socket, and the peer have no further channels meanwhile.
  */
-#define THIRD_SECS	10
+#define HANDED_ON_SECS	10
 
 /* What may be left of earlier links with a peer, when one is to start? */
 #define MAX_QUARANTINED	2	/* exports to it */
@@ -117,7 +117,7 @@ void fido_link_drain(struct fido_link *link, unsigned int sid, u32 gen)
 
 	mutex_lock(&link->held_lock);
 	fido_drain_end(slot->drain);
-	slot->drain = fido_drain_begin(fido_link_window(link), THIRD_SECS);
+	slot->drain = fido_drain_begin(fido_link_window(link), HANDED_ON_SECS);
 	slot->drain_gen = gen;
 	mutex_unlock(&link->held_lock);
 	fido_link_kick(link);

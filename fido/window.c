@@ -583,7 +583,7 @@ const struct fido_map *fido_window_map(const struct fido_window *window)
 /**
  * fido_window_note_giver - somebody names pages of a third domain to us
  * @window: window onto that domain
- * @index: of the link with whom does
+ * @index: of the link that the name came by
  *
  * Context: any; before anybody gets references.
  */

@@ -193,6 +193,20 @@
  * nothing of g is used any more, or until the link is down. (A side that
  * connects to a generation again first takes @drained_gen back.) Changes in the
  * service table are signalled by the event channel of the link.
+ *
+ * Fences
+ * ======
+ *
+ * Memory that was in flight to a reader whose link has ended can be in use
+ * elsewhere: the reader may have handed its address on to other readers. The
+ * owner keeps it until each of those has let go. It takes the reader that is
+ * gone out of @readers, then (release) writes a new nonzero number into @fence
+ * of each root page, and signals. A reader that sees the number (acquire) waits
+ * for those who have looked at @readers before, then until it has seen each page
+ * of its window without users once, writes (release) the number into its own
+ * @fenced, and signals. Whoever reads the latest number there (acquire), from
+ * all who still map anything, may use the memory again. If a further reader goes
+ * meanwhile, all are asked anew, by the next number.
  */
 #ifndef FIDO_PROTO_H
 #define FIDO_PROTO_H

@@ -77,6 +77,7 @@ kill_b() {
 }
 
 run() {
+	local vm
 	no_links
 	load_modules a b c
 	for vm in a c; do
