@@ -13,10 +13,10 @@
 MINUTES=${MINUTES:-60}
 MINUTES_MAX=600
 SEED=${SEED:-$$}
-# Seconds that a fate may take, with all that follows
-FATE_MAX=1800
 # VMs that the emulator may lose: more is no soak any more
 LOST_MAX=$((3 + MINUTES / 10))
+# What a fate changes
+KEEP=(BORN OUTLIVED FREE)
 
 # What is drawn comes from bags that are shuffled, so that none is left out, and none comes much more often.
 FATE_BAG=()
@@ -24,9 +24,6 @@ VICTIM_BAG=()
 FATE_SEED=0
 BEGAN=$SECONDS
 DATE=$(date +%Y%m%d-%H%M%S)
-NEXT_PROGRESS=0
-FATE_BEGAN=0
-LOST=0
 WELL=0
 RESULT=failed
 
@@ -93,82 +90,31 @@ put_back() {
 	VICTIM_BAG=("$VICTIM" "${VICTIM_BAG[@]}")
 }
 
-# ---- one fate, in a process of its own: where it fails there may be a reason to go on ----
+# ---- one fate ----
 
-lives_keep() {
-	declare -p BORN OUTLIVED FREE | sed 's/^declare -/&g/' > "$CASE_DIR/state"
-}
-
-lives_take() {
-	# shellcheck source=/dev/null
-	. "$CASE_DIR/state"
+progress() {
+	echo "# $(((SECONDS - BEGAN) / 60)) min of $MINUTES: $WHAT, for $((SECONDS - TRY_BEGAN)) s; $WELL fates were met," \
+		"$(tallied lies) lies told, $(tallied faults) faults injected; the emulator lost $LOST VMs" >&2
 }
 
 # The line that is named where it fails is that of its fate.
-meet_in_process() {
+meet_it() {
 	# shellcheck disable=SC2034 # for tell_failure
 	CASE_FILE=$(shopt -s extdebug; declare -F "fate_$FATE" | cut -d ' ' -f 3)
 	# what is drawn in there follows from SEED, too
 	RANDOM=$FATE_SEED
 	meet_fate
-	lives_keep
-}
-
-progress() {
-	NEXT_PROGRESS=$((SECONDS + 60))
-	echo "# $(((SECONDS - BEGAN) / 60)) min of $MINUTES: $WHAT, for $((SECONDS - FATE_BEGAN)) s; $WELL fates were met," \
-		"$(tallied lies) lies told, $(tallied faults) faults injected; the emulator lost $LOST VMs" >&2
-}
-
-# Its commands are ended with it, but not what they run in the VMs.
-fate_end() {
-	pkill -P "$1" || true
-	kill "$1" || true
-	fail "$WHAT: no end after $FATE_MAX s (x $SLOW)"
-}
-
-# fate_await PID: sets FATE_RC
-fate_await() {
-	while kill -0 "$1" 2> /dev/null; do
-		[ $((SECONDS - FATE_BEGAN)) -le $((FATE_MAX * SLOW)) ] || fate_end "$1"
-		[ $SECONDS -lt $NEXT_PROGRESS ] || progress
-		sleep 0.5
-	done
-	FATE_RC=0
-	wait "$1" || FATE_RC=$?
 }
 
 one_fate() {
 	draw
-	FATE_BEGAN=$SECONDS
-	meet_in_process &
-	fate_await $!
-	if [ -n "$(lost_now)" ]; then
+	try_it meet_it
+	if [ -n "$GONE" ]; then
 		go_on_without
-	elif [ $FATE_RC = 0 ]; then
-		lives_take
-		MET[$FATE]=$((${MET[$FATE]:-0} + 1))
-		WELL=$((WELL + 1))
-	else
-		exit "$FATE_RC"
+		return
 	fi
-}
-
-# ---- VMs that the emulator lost ----
-
-lost_now() {
-	flush_consoles "soak: $$ looks at $WHAT, $SECONDS" "${ALL[@]}"
-	lost_vms "${ALL[@]}"
-}
-
-# replaced VM: lost, or in the middle of its fate
-replaced() {
-	[ "$1" = "$VICTIM" ] || [[ " $GONE " == *" $1 "* ]]
-}
-
-# has_replaced VM WHO: one of the two, or the server of the disk, is
-has_replaced() {
-	replaced "$1" || replaced "$2" || { [ "$2" = disk ] && replaced "${SERVER[$1]}"; }
+	MET[$FATE]=$((${MET[$FATE]:-0} + 1))
+	WELL=$((WELL + 1))
 }
 
 # What neither the emulator nor the fate touched must be as it always must. Marks of this fate only tell it.
@@ -184,31 +130,6 @@ assert_rest_unbroken() {
 	done
 }
 
-# What was counted by those that are gone is that before the fate.
-vms_drop() {
-	local vm
-	for vm in $1; do
-		cat "$CASE_DIR/before-$vm" >> "$CASE_DIR/lives" || true
-		: > "$CASE_DIR/before-$vm"
-		vm_expect_gone "$vm"
-		in_dom0 "timeout $((60 * SLOW)) xl destroy $vm || true"
-	done
-	for vm in $1; do
-		vm_wait_gone "$vm" 60
-	done
-}
-
-# A report that goes on while its VM is destroyed still belongs to it: first they go, then the consoles are looked at. With a complaint beside
-# it the case has failed, and the runner, which finds the same in the consoles, decides.
-assert_nothing_besides() {
-	local faults
-	flush_consoles "soak: $$ has dropped $GONE, $SECONDS" "${ALL[@]}"
-	note_ends
-	faults=$(faults_besides)
-	[ -z "$faults" ] || fail "$WHAT: the emulator lost $GONE, but that is not all: $(head -n 5 <<< "$faults")"
-	advance_marks
-}
-
 vms_anew() {
 	local vm
 	for vm in $1; do
@@ -222,19 +143,12 @@ vms_anew() {
 
 # The VMs that were lost, and the victim of what was going on, begin anew; the fate is drawn once more.
 go_on_without() {
-	local anew why
-	GONE=$(lost_now)
-	LOST=$((LOST + $(wc -w <<< "$GONE")))
-	why=$([ "$FATE_RC" = 0 ] || tail -n 1 "$CASE_DIR/diag")
-	anew=$(xargs -n 1 <<< "$GONE $VICTIM" | sort -u | xargs)
-	diag "$WHAT: $(emulator_did): lost $GONE${why:+; met as \"$why\"}; $anew anew, and the fate once more"
-	rm -f "$CASE_DIR/told" "$CASE_DIR/state"
-	assert_le "$LOST" "$LOST_MAX" "VMs that the emulator lost"
+	tell_lost_now
 	tally "emulator-$(tr ' ' - <<< "$GONE")"
 	assert_rest_unbroken
-	vms_drop "$anew"
+	vms_drop "$ANEW"
 	assert_nothing_besides
-	vms_anew "$anew"
+	vms_anew "$ANEW"
 	rest_no_more
 	spare_nobody
 	wait_for 120 links_are_up

@@ -38,7 +38,7 @@ requires() {
 
 # A VM that hangs fails the case, and does not keep it.
 in_time() {
-	printf '+ %s# %s\n' "$1" "$2" >&2
+	printf '+ %s %s# %s\n' "$SECONDS" "$1" "$2" >&2
 	vm_exec "$1" $((120 * SLOW)) "$2"
 }
 
@@ -72,8 +72,9 @@ mesh_start() {
 	watch_start
 }
 
+# To wait for: each look keeps dom0 busy for a while, which VMs that boot would need.
 links_are_up() {
-	states_are 'up up up up up up'
+	states_are 'up up up up up up' || { sleep 1; return 1; }
 }
 
 # times_said REGEX: by the supervisor
@@ -109,6 +110,12 @@ life_begins() {
 	BORN[$1]=$SECONDS
 	OUTLIVED[$1]=0
 	load_start "$1"
+}
+
+# What was counted by one that is gone is that before its fate.
+life_over() {
+	cat "$CASE_DIR/before-$1" >> "$CASE_DIR/lives" || true
+	: > "$CASE_DIR/before-$1"
 }
 
 # ---- counters: "WHO WHAT NUMBER" a line, WHO is a peer or the disk; in files of the case, "now-a", "before-a" ----
@@ -205,8 +212,7 @@ fate_mmblk() {
 # Nobody holds what was the victim's, before it is there again and after.
 comes_back() {
 	local vm
-	cat "$CASE_DIR/before-$VICTIM" >> "$CASE_DIR/lives"
-	: > "$CASE_DIR/before-$VICTIM"
+	life_over "$VICTIM"
 	vm_wait_gone "$VICTIM" 60
 	for vm in $(others "$VICTIM"); do
 		wait_for 60 none_quarantined "$vm"
@@ -343,7 +349,8 @@ mesh_cleanup() {
 	in_dom0 "for vm in ${ALL[*]}; do xl unpause \$vm; done 2> /dev/null"
 	watch_cleanup
 	for vm in "${ALL[@]}"; do
-		vm_exec "$vm" $((20 * SLOW)) "touch $MESH/stop; pkill fio; cat $MESH/counters; tail -n 40 $MESH/log"
+		# it crashes at times of a signal that it could handle
+		vm_exec "$vm" $((20 * SLOW)) "touch $MESH/stop; pkill -KILL fio; cat $MESH/counters; tail -n 300 $MESH/log"
 	done
 	no_links
 	# the server closes a device a moment after its disk has gone

@@ -23,13 +23,15 @@ peer, "disk" or "all". WHAT, since the program began:
   done    files received, or rounds verified     broken  transfers, or rounds, that failed
   bytes   received, or written to the disk       wrong   those with wrong content
   flaps   losses of the carrier or interface
-and "gap" is the longest time in milliseconds, since the last mark, in which nothing
-came from the peer, or no request to the disk completed.
+and "gap" is the longest time in milliseconds, since the last mark, or since the interface
+or disk is there, in which nothing came from the peer, or no request to the disk completed.
 
-Wrong content is told to the kernel's log, too, which outlives the VM.
+Wrong content is told to the kernel's log, too, which outlives the VM. When nothing has
+moved for ten seconds, where all stand is told to standard output.
 """
 
 import contextlib
+import faulthandler
 import hashlib
 import os
 import re
@@ -51,6 +53,8 @@ PATIENCE = 120
 # Seconds between files, rounds and attempts: a VM that boots beside all this needs its share of the processors.
 REST = float(os.environ.get("MESH_REST", "0.3"))
 LOOK = 0.25
+# Seconds in which nothing has moved, after which it is told why
+STALL = 10
 FILE_MIN, FILE_MAX = 10_000, 2_000_000
 DISK_MIB = 2
 FIO = ["fio", "--name=mesh", "--ioengine=libaio", "--direct=1", "--verify=crc32c", "--verify_fatal=1",
@@ -99,7 +103,7 @@ class Watched:
     """The longest time for which a value has stayed the same."""
 
     def __init__(self):
-        self.value, self.longest, self.since = None, 0, time.monotonic()
+        self.value, self.longest, self.since, self.told = None, 0, time.monotonic(), False
 
     def mark(self):
         """Forget what was."""
@@ -110,8 +114,25 @@ class Watched:
         now = time.monotonic()
         self.longest = max(self.longest, now - self.since)
         if value != self.value:
-            self.value, self.since = value, now
+            self.value, self.since, self.told = value, now, False
         return round(1000 * self.longest)
+
+    def stalls(self):
+        """Once for each time that it stays the same for long."""
+        if self.told or time.monotonic() - self.since < STALL:
+            return False
+        self.told = True
+        return True
+
+
+def tell_stall(who, *command):
+    """What the threads do, here and in the kernel, and what a command says."""
+    print(f"{time.monotonic():.1f}: {who}: nothing has moved for {STALL} s", flush=True)
+    faulthandler.dump_traceback(sys.stdout)
+    for task in os.listdir("/proc/self/task"):
+        print(task, (attribute("/proc/self/task", task, "stack") or "").replace("\n", " "))
+    print(subprocess.run(command, check=False, text=True, errors="replace", stdin=subprocess.DEVNULL,
+                         stdout=subprocess.PIPE, stderr=subprocess.STDOUT).stdout, flush=True)
 
 
 class Counters:
@@ -344,6 +365,9 @@ class Peer:
         if state != self.state:
             self.change(state, name)
         self.counters.number["gap"] = self.counters.watched.look(self.counters.number["bytes"])
+        if state and self.counters.watched.stalls():
+            # busybox's sh would take its own programs
+            tell_stall(self.name, "bash", "-c", f"ss -tinmo dst {self.theirs}; tc -s qdisc show dev {name}; ethtool -S {name} | grep -v ': 0$'")
 
     def change(self, state, name):
         """Another state, another session."""
@@ -352,6 +376,7 @@ class Peer:
             self.counters.add("flaps")
         self.state = state
         self.session = Session(self, name) if state else None
+        self.counters.watched.mark()
 
     def is_spared(self):
         """No file is to be begun."""
@@ -368,7 +393,7 @@ class Disk:
     def __init__(self, orders, me):
         self.orders, self.serial = orders, f"mesh-{me}"
         self.counters = Counters("disk")
-        self.is_busy = False
+        self.is_busy, self.seen = False, None
         threading.Thread(target=self.run, daemon=True).start()
 
     def name(self):
@@ -415,8 +440,13 @@ class Disk:
     def look(self):
         """Its progress: what has completed."""
         name = self.name()
+        if name != self.seen:
+            self.seen = name
+            self.counters.watched.mark()
         stat = (attribute(BLOCK, name, "stat") or "").split() if name else []
         self.counters.number["gap"] = self.counters.watched.look((name, stat[0:1], stat[4:5]))
+        if name and self.counters.watched.stalls():
+            tell_stall("disk", "bash", "-c", f"grep . {BLOCK}/{name}/stat {BLOCK}/{name}/inflight")
 
     def busy(self):
         """Has a round under way."""

@@ -35,7 +35,7 @@ skip() {
 in_vm() {
 	local name=$1
 	shift
-	printf '+ %s# %s\n' "$name" "$*" >&2
+	printf '+ %s %s# %s\n' "$SECONDS" "$name" "$*" >&2
 	vm_exec "$name" 0 "$*"
 }
 
@@ -95,7 +95,7 @@ vm_expect_gone() {
 
 # Without any farewell to the guest.
 vm_kill() {
-	echo "+ kill $1" >&2
+	echo "+ $SECONDS kill $1" >&2
 	vm_destroy "$1"
 }
 
