@@ -19,7 +19,7 @@ SEED=${SEED:-$$}
 # VMs that the emulator may lose
 LOST_MAX=$((3 + MINUTES / 10))
 # MiB that a VM has: what it does not need would be saved and restored, too
-LEAN=288
+LEAN=384
 # Seconds that a VM rests between files and rounds, and dom0's share of the processors: who makes VMs has to get them, and on hosts does
 REST=1
 WEIGHT=4096
