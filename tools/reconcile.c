@@ -25,7 +25,10 @@
 /* For both drivers to see that a service has gone. */
 #define GONE_MS		2000
 
-/* No event is missed, but a VM may be renamed. */
+/*
+ * A VM may be renamed, and nobody tells; and xenstored drops an event that it
+ * has no memory for.
+ */
 #define RESCAN_MS	60000
 
 /* Words */
@@ -68,9 +71,13 @@ static char *try(struct supervisor *sup, int (*action)(void *mending),
 		 struct mending *mending)
 {
 	char *said;
+	bool done;
 
 	sup->changed = true;
-	if (attempt(action, mending, sup->mask, &said)) {
+	done = attempt(action, mending, sup->mask, &said);
+	/* it has a connection of its own, and the events may be under way */
+	store_forget(&sup->store);
+	if (done) {
 		free(said);
 		return NULL;
 	}
@@ -575,12 +582,23 @@ static void read_again(struct supervisor *sup)
 	sup->changed = false;
 }
 
+/* All of it once in a while, whatever was told. */
+static void forget_in_time(struct supervisor *sup)
+{
+	long long now = now_ms();
+
+	if (now < sup->forget)
+		return;
+	store_forget(&sup->store);
+	sup->forget = now + RESCAN_MS;
+}
+
 /**
  * reconcile - look at everything once, and do what is needed
  * @sup: the supervisor
  *
  * What is as it shall be is not touched. All links are read once, twice if
- * something was removed.
+ * something was removed; but not what the store remembers.
  */
 void reconcile(struct supervisor *sup)
 {
@@ -590,6 +608,7 @@ void reconcile(struct supervisor *sup)
 	sup->failures = 0;
 	sup->unfinished = false;
 	sup->changed = false;
+	forget_in_time(sup);
 	roster_read(&sup->store, &sup->roster);
 	topology_read(&sup->store, &sup->topology);
 	forget_errors(sup);

@@ -26,6 +26,7 @@
  * @changed: something may have changed since then, by what was done
  * @roster: the VMs that run
  * @wake: when to look again if nothing happens
+ * @forget: when to read again what is remembered
  * @failures: attempts that failed
  */
 struct supervisor {
@@ -42,6 +43,7 @@ struct supervisor {
 	bool changed;
 	struct roster roster;
 	long long wake;
+	long long forget;
 	unsigned int failures;
 };
 

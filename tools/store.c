@@ -68,6 +68,54 @@ void store_close(struct store *store)
 {
 	xs_close(store->xs);
 	store->xs = NULL;
+	memo_free(&store->memo);
+}
+
+/* What is read from here on below watched paths. */
+void store_remember(struct store *store)
+{
+	store->remembers = true;
+}
+
+/*
+ * What we have changed ourselves, or had changed, must be seen at once. In a
+ * transaction nothing is kept, so this lasts until it has been committed.
+ */
+void store_forget(struct store *store)
+{
+	memo_forget_all(&store->memo);
+}
+
+/* Returns whether a watch has fired. What it tells of is not known any more. */
+static bool take_event(struct store *store)
+{
+	char **event = xs_check_watch(store->xs);
+
+	if (!event)
+		return false;
+	memo_forget(&store->memo, event[XS_WATCH_PATH]);
+	free(event);
+	return true;
+}
+
+/*
+ * What to answer from, if it knows, and to tell what was read; NULL: nothing.
+ *
+ * What is out of date there will be told, since the event of a change is never
+ * taken in before the value of before is kept. xenstored does the requests of
+ * all connections one by one: the reply to a read is queued before the event of
+ * a later change, unless an equal event is still in the queue then. The thread
+ * of libxenstore takes them off in their order. And we wait for the reply and
+ * keep it before we take in what else has come meanwhile. An event that is late
+ * does no harm: it has read again what was new already.
+ */
+static struct memo *memo_now(struct store *store)
+{
+	if (!store->remembers || store->txn != XBT_NULL)
+		return NULL;
+	while (take_event(store))
+		store->fired = true;
+	return &store->memo;
 }
 
 void store_begin(struct store *store)
@@ -106,10 +154,20 @@ void store_tear(struct store *store)
 	store->torn = store->txn != XBT_NULL;
 }
 
+static char *read_now(struct store *store, const char *path)
+{
+	unsigned int len;
+	char *s = xs_read(store->xs, store->txn, path, &len);
+
+	if (!s && errno != ENOENT)
+		die_store("reading", path);
+	return s;
+}
+
 /* NULL if there is no such node; else to be freed. */
 char *store_read(struct store *store, const char *fmt, ...)
 {
-	unsigned int len;
+	struct memo *memo = memo_now(store);
 	va_list ap;
 	char *path;
 	char *s;
@@ -117,29 +175,42 @@ char *store_read(struct store *store, const char *fmt, ...)
 	va_start(ap, fmt);
 	path = xvasprintf(fmt, ap);
 	va_end(ap);
-	s = xs_read(store->xs, store->txn, path, &len);
-	if (!s && errno != ENOENT)
-		die_store("reading", path);
+	if (!memo || !memo_value(memo, path, &s)) {
+		s = read_now(store, path);
+		if (memo)
+			memo_keep_value(memo, path, s);
+	}
 	free(path);
 	return s;
+}
+
+static char **list_now(struct store *store, const char *path, unsigned int *nr)
+{
+	char **names = xs_directory(store->xs, store->txn, path, nr);
+
+	if (!names) {
+		*nr = 0;
+		if (errno != ENOENT)
+			die_store("listing", path);
+	}
+	return names;
 }
 
 /* The names below a node, as one allocation; NULL if there are none. */
 char **store_list(struct store *store, unsigned int *nr, const char *fmt, ...)
 {
+	struct memo *memo = memo_now(store);
 	char **names;
 	va_list ap;
 	char *path;
 
-	*nr = 0;
 	va_start(ap, fmt);
 	path = xvasprintf(fmt, ap);
 	va_end(ap);
-	names = xs_directory(store->xs, store->txn, path, nr);
-	if (!names) {
-		*nr = 0;
-		if (errno != ENOENT)
-			die_store("listing", path);
+	if (!memo || !memo_names(memo, path, &names, nr)) {
+		names = list_now(store, path, nr);
+		if (memo)
+			memo_keep_names(memo, path, names, *nr);
 	}
 	free(path);
 	return names;
@@ -158,6 +229,7 @@ void store_write(struct store *store, const char *dir, const char *name,
 	if (!store->torn &&
 	    !xs_write(store->xs, store->txn, path, value, strlen(value)))
 		give_up(store, "writing", path);
+	store_forget(store);
 	free(value);
 	free(path);
 }
@@ -176,19 +248,22 @@ void store_mkdir(struct store *store, const char *dir, unsigned int owner,
 	if (!store->torn && !xs_set_permissions(store->xs, store->txn, dir,
 						perms, ARRAY_SIZE(perms)))
 		give_up(store, "setting the permissions of", dir);
+	store_forget(store);
 }
 
 /* Does the node above know of this one? */
 static bool is_listed(struct store *store, const char *path)
 {
-	const char *name = strrchr(path, '/');
+	char *above = xstrdup(path), *name = strrchr(above, '/');
 	unsigned int nr, i;
 	char **names;
 
-	names = store_list(store, &nr, "%.*s", (int)(name - path), path);
-	for (i = 0; i < nr && strcmp(names[i], name + 1); i++)
+	*name++ = '\0';
+	names = list_now(store, above, &nr);
+	for (i = 0; i < nr && strcmp(names[i], name); i++)
 		;
 	free(names);
+	free(above);
 	return i < nr;
 }
 
@@ -203,13 +278,14 @@ void store_remove(struct store *store, const char *path)
 		return;
 	if (!xs_rm(store->xs, store->txn, path) && errno != ENOENT)
 		give_up(store, "removing", path);
+	store_forget(store);
 }
 
 void store_remove_if_empty(struct store *store, const char *path)
 {
 	unsigned int nr;
 
-	free(store_list(store, &nr, "%s", path));
+	free(list_now(store, path, &nr));
 	if (!nr)
 		store_remove(store, path);
 }
@@ -224,10 +300,12 @@ void store_watch(struct store *store, const char *path)
 {
 	if (!xs_watch(store->xs, path, path) && errno != EEXIST)
 		die_store("watching", path);
+	memo_watch(&store->memo, path);
 }
 
 void store_unwatch(struct store *store, const char *path)
 {
+	memo_unwatch(&store->memo, path);
 	if (!xs_unwatch(store->xs, path, path) && errno != ENOENT)
 		die_store("not watching", path);
 }
@@ -242,7 +320,8 @@ long long now_ms(void)
 
 /*
  * Waits for a watch to fire, or until now_ms() is @until: false. The same if a
- * signal came, one of those that @mask lets through.
+ * signal came, one of those that @mask lets through. One that has fired since
+ * store_drain() counts, whoever was told of it.
  */
 bool store_wait_signals(struct store *store, long long until,
 			const sigset_t *mask)
@@ -250,8 +329,11 @@ bool store_wait_signals(struct store *store, long long until,
 	struct pollfd fd = { .fd = xs_fileno(store->xs), .events = POLLIN };
 	struct timespec ts;
 	long long left;
-	char **event;
 
+	if (store->fired) {
+		store->fired = false;
+		return true;
+	}
 	for (;;) {
 		left = until - now_ms();
 		if (left <= 0)
@@ -264,11 +346,8 @@ bool store_wait_signals(struct store *store, long long until,
 				    strerror(errno));
 			return false;
 		}
-		event = xs_check_watch(store->xs);
-		if (event) {
-			free(event);
+		if (take_event(store))
 			return true;
-		}
 		if (fd.revents & (POLLERR | POLLHUP))
 			die("lost the connection to xenstore");
 	}
@@ -288,8 +367,7 @@ bool store_wait(struct store *store, long long until)
 /* Whoever looks at everything now needs not be told of each change before. */
 void store_drain(struct store *store)
 {
-	char **event;
-
-	while ((event = xs_check_watch(store->xs)))
-		free(event);
+	while (take_event(store))
+		;
+	store->fired = false;
 }

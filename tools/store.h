@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <xenstore.h>
 
+#include "memo.h"
 #include "util.h"
 
 /**
@@ -17,16 +18,25 @@
  * @txn: the transaction that all access belongs to, or XBT_NULL
  * @tries: how often it had to be started
  * @torn: it has seen what does not fit together, and will not be committed
+ * @remembers: what is read below watched paths is kept, and not read again
+ * @memo: that
+ * @fired: a watch has fired, and whoever waits for one was not told yet
  */
 struct store {
 	struct xs_handle *xs;
 	xs_transaction_t txn;
 	unsigned int tries;
 	bool torn;
+	bool remembers;
+	struct memo memo;
+	bool fired;
 };
 
 void store_open(struct store *store);
 void store_close(struct store *store);
+
+void store_remember(struct store *store);
+void store_forget(struct store *store);
 
 void store_begin(struct store *store);
 bool store_commit(struct store *store);

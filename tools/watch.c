@@ -79,6 +79,7 @@ static void supervise(struct supervisor *sup, const char *dir)
 {
 	bool ready = false;
 
+	store_remember(&sup->store);
 	store_watch(&sup->store, "@introduceDomain");
 	store_watch(&sup->store, "@releaseDomain");
 	log_line(LOG_INFO, "begins, %s names %u services", dir,

@@ -1,32 +1,56 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Nodes are kept in the order of their paths, so that what is below one follows
- * it. Transactions always succeed: there is nobody else. Watches never fire.
+ * it. Transactions always succeed: there is nobody else.
+ *
+ * Watches fire as those of xenstored do: once when they are made; for the node
+ * that is written, not for those above that are made with it; and for what goes
+ * with a node, if it is watched itself.
  */
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 #include <xenstore.h>
 
 #include "xenstore.h"
 
 #define MAX_NODES 20000
+#define MAX_CONNECTIONS 4
 #define MAX_WATCHES 64
+#define MAX_EVENTS 20000
 
 struct node {
 	char *path;
 	char *value;
 };
 
+struct event {
+	char *path;
+	char *token;
+};
+
+/* One that is not open has no descriptor. */
+struct xs_handle {
+	int fd;
+	char *watch[MAX_WATCHES];
+	unsigned int nr_watches;
+	struct event event[MAX_EVENTS];
+	unsigned int nr_events;
+};
+
 unsigned int fake_reads;
+unsigned int fake_watched_reads;
+bool fake_late;
+void (*fake_meanwhile)(const char *path);
 
 static struct node node[MAX_NODES];
 static unsigned int nr_nodes;
-static char *watch[MAX_WATCHES];
-static unsigned int nr_watches;
+static struct xs_handle connection[MAX_CONNECTIONS];
 
 /* Where it is, or would be. */
 static unsigned int place(const char *path)
@@ -102,6 +126,67 @@ static const char *below(const char *path, const char *dir)
 		NULL;
 }
 
+/* Events */
+
+static void tell(struct xs_handle *xs, const char *path, const char *token)
+{
+	struct event *event = &xs->event[xs->nr_events++];
+
+	if (xs->nr_events == MAX_EVENTS)
+		abort();
+	event->path = strdup(path);
+	event->token = strdup(token);
+	eventfd_write(xs->fd, 1);
+}
+
+/* @exact: only those who watch the node itself */
+static void fire(const char *path, bool exact)
+{
+	struct xs_handle *xs;
+	unsigned int i;
+
+	for (xs = connection; xs < connection + MAX_CONNECTIONS; xs++)
+		for (i = 0; i < xs->nr_watches; i++)
+			if (!strcmp(path, xs->watch[i]) ||
+			    (!exact && below(path, xs->watch[i])))
+				tell(xs, path, xs->watch[i]);
+}
+
+static void take(struct xs_handle *xs, struct event *event)
+{
+	eventfd_t value;
+
+	*event = xs->event[0];
+	xs->nr_events--;
+	memmove(&xs->event[0], &xs->event[1],
+		xs->nr_events * sizeof(*xs->event));
+	if (!xs->nr_events)
+		eventfd_read(xs->fd, &value);
+}
+
+static void write_node(const char *path, const char *value)
+{
+	set(path, value);
+	fire(path, false);
+}
+
+static void remove_node(const char *path)
+{
+	unsigned int i = nr_nodes;
+
+	while (i--) {
+		if (!strcmp(node[i].path, path))
+			fire(path, false);
+		else if (below(node[i].path, path))
+			fire(node[i].path, true);
+		else
+			continue;
+		delete(i);
+	}
+}
+
+/* What tests do */
+
 static char *format(const char *fmt, va_list ap)
 {
 	char *path;
@@ -120,7 +205,19 @@ void fake_set(const char *value, const char *fmt, ...)
 	va_start(ap, fmt);
 	path = format(fmt, ap);
 	va_end(ap);
-	set(path, value);
+	write_node(path, value);
+	free(path);
+}
+
+void fake_remove(const char *fmt, ...)
+{
+	va_list ap;
+	char *path;
+
+	va_start(ap, fmt);
+	path = format(fmt, ap);
+	va_end(ap);
+	remove_node(path);
 	free(path);
 }
 
@@ -139,12 +236,22 @@ const char *fake_get(const char *fmt, ...)
 	return value;
 }
 
+static bool has_watch(const struct xs_handle *xs, const char *path)
+{
+	unsigned int i;
+
+	for (i = 0; i < xs->nr_watches; i++)
+		if (!strcmp(xs->watch[i], path))
+			return true;
+	return false;
+}
+
 bool fake_watched(const char *path)
 {
 	unsigned int i;
 
-	for (i = 0; i < nr_watches; i++)
-		if (!strcmp(watch[i], path))
+	for (i = 0; i < MAX_CONNECTIONS; i++)
+		if (has_watch(&connection[i], path))
 			return true;
 	return false;
 }
@@ -153,25 +260,43 @@ void fake_clear(void)
 {
 	while (nr_nodes)
 		delete(nr_nodes - 1);
-	while (nr_watches)
-		free(watch[--nr_watches]);
 	fake_reads = 0;
+	fake_watched_reads = 0;
+	fake_late = false;
+	fake_meanwhile = NULL;
 }
 
 /* libxenstore */
 
 struct xs_handle *xs_open(unsigned long flags)
 {
-	return (struct xs_handle *)node;
+	struct xs_handle *xs = connection;
+
+	while (xs->fd)
+		if (++xs == connection + MAX_CONNECTIONS)
+			abort();
+	xs->fd = eventfd(0, EFD_NONBLOCK);
+	return xs;
 }
 
 void xs_close(struct xs_handle *xs)
 {
+	struct event event;
+
+	while (xs->nr_watches)
+		free(xs->watch[--xs->nr_watches]);
+	while (xs->nr_events) {
+		take(xs, &event);
+		free(event.path);
+		free(event.token);
+	}
+	close(xs->fd);
+	xs->fd = 0;
 }
 
 int xs_fileno(struct xs_handle *xs)
 {
-	return -1;
+	return xs->fd;
 }
 
 xs_transaction_t xs_transaction_start(struct xs_handle *xs)
@@ -184,18 +309,35 @@ bool xs_transaction_end(struct xs_handle *xs, xs_transaction_t txn, bool abort)
 	return true;
 }
 
+static void count_read(const struct xs_handle *xs, const char *path)
+{
+	unsigned int i;
+
+	fake_reads++;
+	for (i = 0; i < xs->nr_watches; i++)
+		if (!strcmp(path, xs->watch[i]) || below(path, xs->watch[i]))
+			fake_watched_reads++;
+}
+
+static void go_on(const char *path)
+{
+	if (fake_meanwhile)
+		fake_meanwhile(path);
+}
+
 void *xs_read(struct xs_handle *xs, xs_transaction_t txn, const char *path,
 	      unsigned int *len)
 {
-	const char *value = fake_get("%s", path);
+	const char *there;
+	char *value;
 
-	fake_reads++;
-	if (!value) {
-		errno = ENOENT;
-		return NULL;
-	}
-	*len = strlen(value);
-	return strdup(value);
+	count_read(xs, path);
+	there = fake_get("%s", path);
+	value = there ? strdup(there) : NULL;
+	*len = value ? strlen(value) : 0;
+	go_on(path);
+	errno = ENOENT;
+	return value;
 }
 
 static bool is_child(unsigned int i, const char *dir)
@@ -209,12 +351,13 @@ static bool is_child(unsigned int i, const char *dir)
 char **xs_directory(struct xs_handle *xs, xs_transaction_t txn,
 		    const char *path, unsigned int *nr)
 {
-	unsigned int i, first = place(path);
+	unsigned int i, first;
 	size_t len = 0;
 	char **names;
 	char *name;
 
-	fake_reads++;
+	count_read(xs, path);
+	first = place(path);
 	*nr = 0;
 	if (!is_there(path)) {
 		errno = ENOENT;
@@ -230,29 +373,29 @@ char **xs_directory(struct xs_handle *xs, xs_transaction_t txn,
 		names[(*nr)++] = name;
 		name = stpcpy(name, below(node[i].path, path)) + 1;
 	}
+	go_on(path);
 	return names;
 }
 
 bool xs_write(struct xs_handle *xs, xs_transaction_t txn, const char *path,
 	      const void *data, unsigned int len)
 {
-	set(path, data);
+	write_node(path, data);
 	return true;
 }
 
 bool xs_mkdir(struct xs_handle *xs, xs_transaction_t txn, const char *path)
 {
-	make(path);
+	if (!is_there(path)) {
+		make(path);
+		fire(path, false);
+	}
 	return true;
 }
 
 bool xs_rm(struct xs_handle *xs, xs_transaction_t txn, const char *path)
 {
-	unsigned int i = nr_nodes;
-
-	while (i--)
-		if (!strcmp(node[i].path, path) || below(node[i].path, path))
-			delete(i);
+	remove_node(path);
 	return true;
 }
 
@@ -265,13 +408,14 @@ bool xs_set_permissions(struct xs_handle *xs, xs_transaction_t txn,
 
 bool xs_watch(struct xs_handle *xs, const char *path, const char *token)
 {
-	if (fake_watched(path)) {
+	if (has_watch(xs, path)) {
 		errno = EEXIST;
 		return false;
 	}
-	if (nr_watches == MAX_WATCHES)
+	if (xs->nr_watches == MAX_WATCHES)
 		abort();
-	watch[nr_watches++] = strdup(path);
+	xs->watch[xs->nr_watches++] = strdup(path);
+	tell(xs, path, token);
 	return true;
 }
 
@@ -279,21 +423,36 @@ bool xs_unwatch(struct xs_handle *xs, const char *path, const char *token)
 {
 	unsigned int i;
 
-	for (i = 0; i < nr_watches && strcmp(watch[i], path); i++)
+	for (i = 0; i < xs->nr_watches && strcmp(xs->watch[i], path); i++)
 		;
-	if (i == nr_watches) {
+	if (i == xs->nr_watches) {
 		errno = ENOENT;
 		return false;
 	}
-	free(watch[i]);
-	watch[i] = watch[--nr_watches];
+	free(xs->watch[i]);
+	xs->watch[i] = xs->watch[--xs->nr_watches];
 	return true;
 }
 
+/* Two pointers, and the strings behind them */
 char **xs_check_watch(struct xs_handle *xs)
 {
-	errno = EAGAIN;
-	return NULL;
+	struct event event;
+	char **pair;
+
+	if (!xs->nr_events || fake_late) {
+		errno = EAGAIN;
+		return NULL;
+	}
+	take(xs, &event);
+	pair = malloc(2 * sizeof(*pair) + strlen(event.path) + 1 +
+		      strlen(event.token) + 1);
+	pair[XS_WATCH_PATH] = (char *)(pair + 2);
+	pair[XS_WATCH_TOKEN] = stpcpy(pair[XS_WATCH_PATH], event.path) + 1;
+	strcpy(pair[XS_WATCH_TOKEN], event.token);
+	free(event.path);
+	free(event.token);
+	return pair;
 }
 
 bool xs_is_domain_introduced(struct xs_handle *xs, unsigned int domid)

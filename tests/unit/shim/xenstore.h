@@ -14,6 +14,8 @@ typedef uint32_t xs_transaction_t;
 
 enum xs_perm_type { XS_PERM_NONE = 0, XS_PERM_READ = 1 };
 
+enum xs_watch_type { XS_WATCH_PATH = 0, XS_WATCH_TOKEN };
+
 struct xs_permissions {
 	unsigned int id;
 	enum xs_perm_type perms;
