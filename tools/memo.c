@@ -105,6 +105,27 @@ static bool drop(void **tree, const char *path,
 
 /* What was read */
 
+/* NULL if nothing is to be kept of it. */
+static struct memo_node *keep(struct memo *memo, const char *path)
+{
+	if (!find(&memo->watched, path, or_above))
+		return NULL;
+	if (!find(&memo->nodes, path, by_path) && memo->nr++ == MEMO_MAX_NODES) {
+		memo_forget_all(memo);
+		memo->nr = 1;
+	}
+	return place(&memo->nodes, path);
+}
+
+static bool forget(struct memo *memo, const char *path,
+		   int (*order)(const void *x, const void *y))
+{
+	bool known = drop(&memo->nodes, path, order);
+
+	memo->nr -= known;
+	return known;
+}
+
 static char *copy_value(const char *value)
 {
 	return value ? xstrdup(value) : NULL;
@@ -144,11 +165,10 @@ bool memo_value(const struct memo *memo, const char *path, char **value)
 
 void memo_keep_value(struct memo *memo, const char *path, const char *value)
 {
-	struct memo_node *node;
+	struct memo_node *node = keep(memo, path);
 
-	if (!find(&memo->watched, path, or_above))
+	if (!node)
 		return;
-	node = place(&memo->nodes, path);
 	free(node->value);
 	node->value = copy_value(value);
 	node->read = true;
@@ -170,11 +190,10 @@ bool memo_names(const struct memo *memo, const char *path, char ***names,
 void memo_keep_names(struct memo *memo, const char *path, char **names,
 		     unsigned int nr)
 {
-	struct memo_node *node;
+	struct memo_node *node = keep(memo, path);
 
-	if (!find(&memo->watched, path, or_above))
+	if (!node)
 		return;
-	node = place(&memo->nodes, path);
 	free(node->names);
 	node->names = copy_names(names, nr);
 	node->nr_names = nr;
@@ -207,11 +226,11 @@ void memo_forget(struct memo *memo, const char *path)
 {
 	char *above = xstrdup(path), *slash;
 
-	while (drop(&memo->nodes, path, or_below))
+	while (forget(memo, path, or_below))
 		;
 	while ((slash = strrchr(above, '/'))) {
 		*slash = '\0';
-		drop(&memo->nodes, above, by_path);
+		forget(memo, above, by_path);
 	}
 	free(above);
 }
@@ -220,6 +239,7 @@ void memo_forget_all(struct memo *memo)
 {
 	tdestroy(memo->nodes, node_free);
 	memo->nodes = NULL;
+	memo->nr = 0;
 }
 
 void memo_free(struct memo *memo)

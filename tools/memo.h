@@ -8,10 +8,17 @@
 
 #include <stdbool.h>
 
+/*
+ * Names that a VM made, had us read and removed are kept as such that are not
+ * there, until all is forgotten. More than hosts have: 1000 disks are 40000.
+ */
+#define MEMO_MAX_NODES	100000
+
 /**
  * struct memo - what was read of xenstore
  * @watched: paths that are watched, a tree of tsearch(); nothing else is kept
  * @nodes: what was read of nodes there, also that they are not there; a tree
+ * @nr: of those, MEMO_MAX_NODES at most: then all of them are forgotten
  *
  * Memory: a VM may write what it likes below its own paths, within its quota of
  * xenstore, but only what was asked for is kept, and it goes with the watch.
@@ -19,6 +26,7 @@
 struct memo {
 	void *watched;
 	void *nodes;
+	unsigned int nr;
 };
 
 void memo_watch(struct memo *memo, const char *path);

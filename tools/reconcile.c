@@ -604,11 +604,11 @@ void reconcile(struct supervisor *sup)
 {
 	struct cursor at = { 0 };
 
-	sup->wake = now_ms() + RESCAN_MS;
+	forget_in_time(sup);
+	sup->wake = sup->forget;
 	sup->failures = 0;
 	sup->unfinished = false;
 	sup->changed = false;
-	forget_in_time(sup);
 	roster_read(&sup->store, &sup->roster);
 	topology_read(&sup->store, &sup->topology);
 	forget_errors(sup);

@@ -16,6 +16,9 @@
  */
 #define MAX_TRIES 64
 
+/* A VM that writes without end keeps nobody here. */
+#define MAX_EVENTS 256
+
 static void die_store(const char *doing, const char *path)
 	__noreturn;
 
@@ -78,8 +81,9 @@ void store_remember(struct store *store)
 }
 
 /*
- * What we have changed ourselves, or had changed, must be seen at once. In a
- * transaction nothing is kept, so this lasts until it has been committed.
+ * All of it: what we have had changed must be seen at once. What we change
+ * ourselves is forgotten here. In a transaction nothing is kept, so that lasts
+ * until it has been committed.
  */
 void store_forget(struct store *store)
 {
@@ -98,6 +102,16 @@ static bool take_event(struct store *store)
 	return true;
 }
 
+/* Returns their number. For what is left over the next wait returns at once. */
+static unsigned int take_events(struct store *store)
+{
+	unsigned int nr = 0;
+
+	while (nr < MAX_EVENTS && take_event(store))
+		nr++;
+	return nr;
+}
+
 /*
  * What to answer from, if it knows, and to tell what was read; NULL: nothing.
  *
@@ -113,7 +127,7 @@ static struct memo *memo_now(struct store *store)
 {
 	if (!store->remembers || store->txn != XBT_NULL)
 		return NULL;
-	while (take_event(store))
+	if (take_events(store))
 		store->fired = true;
 	return &store->memo;
 }
@@ -229,7 +243,7 @@ void store_write(struct store *store, const char *dir, const char *name,
 	if (!store->torn &&
 	    !xs_write(store->xs, store->txn, path, value, strlen(value)))
 		give_up(store, "writing", path);
-	store_forget(store);
+	memo_forget(&store->memo, path);
 	free(value);
 	free(path);
 }
@@ -248,7 +262,7 @@ void store_mkdir(struct store *store, const char *dir, unsigned int owner,
 	if (!store->torn && !xs_set_permissions(store->xs, store->txn, dir,
 						perms, ARRAY_SIZE(perms)))
 		give_up(store, "setting the permissions of", dir);
-	store_forget(store);
+	memo_forget(&store->memo, dir);
 }
 
 /* Does the node above know of this one? */
@@ -278,7 +292,7 @@ void store_remove(struct store *store, const char *path)
 		return;
 	if (!xs_rm(store->xs, store->txn, path) && errno != ENOENT)
 		give_up(store, "removing", path);
-	store_forget(store);
+	memo_forget(&store->memo, path);
 }
 
 void store_remove_if_empty(struct store *store, const char *path)
@@ -367,7 +381,6 @@ bool store_wait(struct store *store, long long until)
 /* Whoever looks at everything now needs not be told of each change before. */
 void store_drain(struct store *store)
 {
-	while (take_event(store))
-		;
+	take_events(store);
 	store->fired = false;
 }

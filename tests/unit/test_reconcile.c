@@ -308,6 +308,28 @@ static void test_once_in_a_while(void **state)
 	assert_true(sup.forget > now_ms());
 	look();
 	assert_int_equal(fake_watched_reads, 0);
+	assert_true(sup.wake <= sup.forget);
+}
+
+/* What a VM makes, has listed and removes */
+static void test_too_many_nodes(void **state)
+{
+	struct memo memo = { 0 };
+	char path[32], *value;
+	unsigned int i;
+
+	memo_watch(&memo, "/a");
+	for (i = 0; i < MEMO_MAX_NODES + 2; i++) {
+		snprintf(path, sizeof(path), "/a/%u", i);
+		memo_keep_value(&memo, path, NULL);
+		assert_in_range(memo.nr, 1, MEMO_MAX_NODES);
+	}
+	assert_true(memo_value(&memo, path, &value));
+	assert_null(value);
+	assert_false(memo_value(&memo, "/a/0", &value));
+	memo_forget(&memo, path);
+	assert_int_equal(memo.nr, 1);
+	memo_free(&memo);
 }
 
 static void close_disk(const char *path)
@@ -326,6 +348,21 @@ static void assert_fires(bool fires)
 					    from + (fires ? 10000 : 1), NULL),
 			 fires);
 	assert_true(now_ms() < from + 5000);
+}
+
+/* They keep nobody, and those that are left over are not lost. */
+static void test_many_events(void **state)
+{
+	unsigned int i;
+
+	configure(CLIENT, 1);
+	look();
+	for (i = 0; i < 300; i++)
+		fake_set(i % 2 ? "0" : "1", SERVICE_DIR "/users", CLIENT, 1);
+	store_drain(&sup.store);
+	assert_fires(true);
+	store_drain(&sup.store);
+	assert_fires(false);
 }
 
 /* After it was looked at, so this look does not see it. */
@@ -560,6 +597,8 @@ int main(void)
 		TOLD(test_quiet),
 		TOLD(test_one_changes),
 		TOLD(test_once_in_a_while),
+		TOLD(test_too_many_nodes),
+		TOLD(test_many_events),
 		TOLD(test_changes_meanwhile),
 		TOLD(test_changes_behind),
 		TOLD(test_parents_come_along),
