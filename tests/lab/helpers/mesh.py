@@ -24,7 +24,8 @@ peer, "disk" or "all". WHAT, since the program began:
   bytes   received, or written to the disk       wrong   those with wrong content
   flaps   losses of the carrier or interface
 and "gap" is the longest time in milliseconds, since the last mark, or since the interface
-or disk is there, in which nothing came from the peer, or no request to the disk completed.
+or disk is there, in which nothing came from the peer, or no request to the disk completed
+though there were some: fio takes seconds to begin where processors are short.
 
 Wrong content is told to the kernel's log, too, which outlives the VM. When nothing has
 moved for ten seconds, where all stand is told to standard output.
@@ -108,6 +109,10 @@ class Watched:
     def mark(self):
         """Forget what was."""
         self.longest, self.since = 0, time.monotonic()
+
+    def rest(self):
+        """Nothing is to be expected now."""
+        self.since = time.monotonic()
 
     def look(self, value):
         """Returns milliseconds."""
@@ -443,6 +448,8 @@ class Disk:
         if name != self.seen:
             self.seen = name
             self.counters.watched.mark()
+        if name and not (attribute(BLOCK, name, "inflight") or "").strip("0 "):
+            self.counters.watched.rest()
         stat = (attribute(BLOCK, name, "stat") or "").split() if name else []
         self.counters.number["gap"] = self.counters.watched.look((name, stat[0:1], stat[4:5]))
         if name and self.counters.watched.stalls():
