@@ -19,6 +19,7 @@
 #include "chan.h"
 #include "export.h"
 #include "link.h"
+#include "seek.h"
 #include "window.h"
 
 /* Buffers */
@@ -105,6 +106,39 @@ struct fido_pages *fido_pages_alloc(unsigned int nr, gfp_t gfp)
 }
 EXPORT_SYMBOL_GPL(fido_pages_alloc);
 
+/**
+ * fido_pages_show - make sure that a peer sees all pages of a buffer
+ * @chan: channel of the peer
+ * @pages: buffer that it does not see yet, contents will be lost
+ * @gfp: how to get other pages; who may sleep finds some if there are any
+ *
+ * Memory that came from the balloon driver or was plugged in after the link
+ * came up is not exported: such pages are replaced.
+ *
+ * Context: any that @gfp allows.
+ * Return: 0, or -ENOMEM if there are no other pages; the buffer is complete.
+ */
+int fido_pages_show(struct fido_chan *chan, struct fido_pages *pages, gfp_t gfp)
+{
+	struct fido_seek seek;
+	struct page *page;
+	unsigned int i;
+
+	fido_seek_begin(&seek, chan->link->export, gfp);
+	for (i = 0; i < pages->nr; i++) {
+		if (fido_export_has(chan->link->export, pages->page[i], 1))
+			continue;
+		page = fido_seek_page(&seek);
+		if (!page)
+			break;
+		fido_seek_aside(&seek, pages->page[i]);
+		pages->page[i] = page;
+	}
+	fido_seek_end(&seek);
+	return i < pages->nr ? -ENOMEM : 0;
+}
+EXPORT_SYMBOL_GPL(fido_pages_show);
+
 static void chan_put_cookie(enum fido_hold hold, void *cookie)
 {
 	switch (hold) {
@@ -128,15 +162,21 @@ static void chan_free_pages(void **page, u32 nr)
 	kfree(page);
 }
 
+static void *chan_alloc_page(struct fido_seek *seek)
+{
+	struct page *page = fido_seek_page(seek);
+
+	return page ? page_address(page) : NULL;
+}
+
 /* Pages that this side writes and the peer reads, entered in @table. */
-static void **chan_alloc_pages(const struct fido_export *export, u32 nr,
-			       u64 *table)
+static void **chan_alloc_pages(struct fido_seek *seek, u32 nr, u64 *table)
 {
 	void **page = kcalloc(nr, sizeof(*page), GFP_KERNEL);
 	u32 i;
 
 	for (i = 0; page && i < nr; i++) {
-		page[i] = fido_export_page(export);
+		page[i] = chan_alloc_page(seek);
 		if (!page[i]) {
 			chan_free_pages(page, nr);
 			return NULL;
@@ -183,20 +223,32 @@ static void chan_free(struct fido_chan *chan)
 	kfree(chan);
 }
 
-static int chan_alloc_memory(struct fido_chan *chan)
+static int chan_alloc_shown(struct fido_chan *chan, struct fido_seek *seek)
 {
-	const struct fido_export *export = chan->link->export;
+	struct fido_ring *ring = &chan->ring;
+
+	ring->mine = chan_alloc_page(seek);
+	if (!ring->mine)
+		return -ENOMEM;
+	ring->slot_page = chan_alloc_pages(seek,
+					   fido_ring_slot_pages(&ring->geom),
+					   ring->mine->slot_page);
+	ring->rel_page = (u32 **)
+		chan_alloc_pages(seek, fido_ring_rel_pages(&ring->geom),
+				 ring->mine->rel_page);
+	return ring->slot_page && ring->rel_page ? 0 : -ENOMEM;
+}
+
+static int chan_alloc_memory(struct fido_chan *chan, struct fido_seek *seek)
+{
 	struct fido_ring *ring = &chan->ring;
 	u32 nr_slot_pages = fido_ring_slot_pages(&ring->geom);
 	u32 nr_rel_pages = fido_ring_rel_pages(&ring->geom);
+	int err;
 
-	ring->mine = fido_export_page(export);
-	if (!ring->mine)
-		return -ENOMEM;
-	ring->slot_page = chan_alloc_pages(export, nr_slot_pages,
-					   ring->mine->slot_page);
-	ring->rel_page = (u32 **)chan_alloc_pages(export, nr_rel_pages,
-						  ring->mine->rel_page);
+	err = chan_alloc_shown(chan, seek);
+	if (err)
+		return err;
 	ring->cookie = kvcalloc(ring->geom.nr_ids, sizeof(*ring->cookie),
 				GFP_KERNEL);
 	ring->free_id = kvcalloc(ring->geom.nr_ids, sizeof(*ring->free_id),
@@ -207,8 +259,8 @@ static int chan_alloc_memory(struct fido_chan *chan)
 	ring->peer_rel_page = kvcalloc(nr_rel_pages,
 				       sizeof(*ring->peer_rel_page),
 				       GFP_KERNEL);
-	if (!ring->slot_page || !ring->rel_page || !ring->cookie ||
-	    !ring->free_id || !ring->peer_slot_page || !ring->peer_rel_page)
+	if (!ring->cookie || !ring->free_id || !ring->peer_slot_page ||
+	    !ring->peer_rel_page)
 		return -ENOMEM;
 	fido_ring_init(ring);
 	return 0;
@@ -269,7 +321,8 @@ static void chan_unbind(struct fido_chan *chan)
 
 static struct fido_chan *chan_alloc(struct fido_link *link, unsigned int sid,
 				    unsigned int index,
-				    const struct fido_service_config *config)
+				    const struct fido_service_config *config,
+				    struct fido_seek *seek)
 {
 	struct fido_chan *chan = kzalloc(sizeof(*chan), GFP_KERNEL);
 	int err;
@@ -286,7 +339,7 @@ static struct fido_chan *chan_alloc(struct fido_link *link, unsigned int sid,
 	chan->ring.geom.slot_size = config->slot_size;
 	chan->ring.geom.nr_ids = config->nr_ids;
 
-	err = chan_alloc_memory(chan);
+	err = chan_alloc_memory(chan, seek);
 	if (!err && link->is_frontend) {
 		err = xenbus_alloc_evtchn(link->xbdev, &chan->port);
 		/* xenbus has set the state to Closing: follow it */
@@ -572,6 +625,7 @@ struct fido_chans *fido_chans_alloc(struct fido_link *link, unsigned int sid,
 {
 	struct fido_chans *chans;
 	struct fido_chan *chan;
+	struct fido_seek seek;
 	int err = -ENOMEM;
 
 	chans = kzalloc(struct_size(chans, chan, config->nr_channels),
@@ -580,12 +634,13 @@ struct fido_chans *fido_chans_alloc(struct fido_link *link, unsigned int sid,
 		return ERR_PTR(-ENOMEM);
 	INIT_LIST_HEAD(&chans->held);
 	chans->sid = sid;
-	chans->table = fido_export_page(link->export);
+	fido_seek_begin(&seek, link->export, GFP_KERNEL | __GFP_ZERO);
+	chans->table = chan_alloc_page(&seek);
 	if (!chans->table)
 		goto err_free;
 
 	while (chans->nr < config->nr_channels) {
-		chan = chan_alloc(link, sid, chans->nr, config);
+		chan = chan_alloc(link, sid, chans->nr, config, &seek);
 		if (IS_ERR(chan)) {
 			err = PTR_ERR(chan);
 			goto err_free;
@@ -594,9 +649,11 @@ struct fido_chans *fido_chans_alloc(struct fido_link *link, unsigned int sid,
 		chans->nr++;
 		chans->chan[chans->nr - 1] = chan;
 	}
+	fido_seek_end(&seek);
 	return chans;
 
 err_free:
+	fido_seek_end(&seek);
 	fido_chans_disconnect(chans, true);
 	fido_chans_free_one(chans);
 	return ERR_PTR(err);

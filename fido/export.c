@@ -732,37 +732,3 @@ bool fido_export_has(const struct fido_export *export, struct page *page,
 			return false;
 	return true;
 }
-
-/* More pages than this in a row that are not exported: give up. */
-#define PAGE_TRIES	256
-
-/**
- * fido_export_page - allocate a page that the peer can see
- * @export: export
- *
- * Memory that came back from the balloon driver after the export was made is
- * not exported. Such pages are set aside until one is found that is.
- *
- * Context: process, sleeps.
- * Return: address of a page filled with zeroes, for free_page(); or NULL.
- */
-void *fido_export_page(const struct fido_export *export)
-{
-	struct page *page, *next;
-	void *found = NULL;
-	LIST_HEAD(aside);
-	unsigned int i;
-
-	for (i = 0; !found && i < PAGE_TRIES; i++) {
-		page = alloc_page(GFP_KERNEL | __GFP_ZERO);
-		if (!page)
-			break;
-		if (fido_export_has(export, page, 1))
-			found = page_address(page);
-		else
-			list_add(&page->lru, &aside);
-	}
-	list_for_each_entry_safe(page, next, &aside, lru)
-		__free_page(page);
-	return found;
-}

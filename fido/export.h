@@ -20,7 +20,6 @@ struct fido_export *fido_export_create(domid_t owner, domid_t reader,
 void fido_export_destroy(struct fido_export *export, struct list_head *held);
 struct fido_root *fido_export_root(struct fido_export *export);
 grant_ref_t fido_export_root_ref(const struct fido_export *export);
-void *fido_export_page(const struct fido_export *export);
 bool fido_export_has(const struct fido_export *export, struct page *page,
 		     unsigned int nr);
 struct fido_fence_reader *fido_export_reader(struct fido_export *export);

@@ -73,6 +73,8 @@ struct fido_pages {
 
 struct fido_pages *fido_pages_alloc(unsigned int nr, gfp_t gfp);
 void fido_pages_free(struct fido_pages *pages);
+int fido_pages_show(struct fido_chan *chan, struct fido_pages *pages,
+		    gfp_t gfp);
 
 /**
  * struct fido_service_config - what a client offers under one service

@@ -70,7 +70,7 @@ static struct fido_pages *mmblk_reserve_pages(struct fido_chan *chan)
 				 MMBLK_RESERVE_GFP);
 	if (!pages)
 		return NULL;
-	if (!mmblk_pages_show(chan, pages, MMBLK_RESERVE_GFP))
+	if (!fido_pages_show(chan, pages, MMBLK_RESERVE_GFP))
 		return pages;
 	fido_pages_free(pages);
 	return NULL;
@@ -192,7 +192,7 @@ struct fido_pages *mmblk_bounce_get(struct mmblk_reserve *reserve,
 	struct fido_pages *pages;
 
 	pages = fido_pages_alloc(DIV_ROUND_UP(bytes, PAGE_SIZE), gfp);
-	if (pages && !mmblk_pages_show(chan, pages, gfp))
+	if (pages && !fido_pages_show(chan, pages, gfp))
 		return pages;
 	if (pages)
 		fido_pages_free(pages);

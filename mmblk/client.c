@@ -274,8 +274,8 @@ static int mmblk_client_up(struct mmblk_service *service)
 	for (i = 0; i < service->nr_queues; i++) {
 		q = client->queue[i];
 		q->chan = fido_chan(service->fdev, i);
-		err = mmblk_pages_show(q->chan, q->lists,
-				       GFP_KERNEL | __GFP_ZERO);
+		err = fido_pages_show(q->chan, q->lists,
+				      GFP_KERNEL | __GFP_ZERO);
 		if (err)
 			return err;
 		fido_chan_set_priv(q->chan, q);

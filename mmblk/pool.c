@@ -89,7 +89,7 @@ static struct fido_pages *mmblk_pool_new(struct mmblk_pool *pool,
 
 	if (!pages)
 		return NULL;
-	if (!mmblk_pages_show(pool->chan, pages, gfp))
+	if (!fido_pages_show(pool->chan, pages, gfp))
 		return pages;
 	fido_pages_free(pages);
 	return NULL;

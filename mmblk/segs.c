@@ -3,69 +3,12 @@
  * Segment lists, as they are built for a peer.
  */
 #include <linux/errno.h>
-#include <linux/gfp.h>
 #include <linux/minmax.h>
 #include <linux/mm.h>
 #include <linux/string.h>
 
 #include "mmblk_proto.h"
 #include "segs.h"
-
-/* Pages to try before giving up */
-#define MMBLK_SHOW_TRIES	16
-
-static bool mmblk_page_shown(struct fido_chan *chan, struct page *page)
-{
-	u64 addr;
-
-	return !fido_addr_of(chan, page, 0, PAGE_SIZE, &addr);
-}
-
-/*
- * Replace a page by one that the peer sees. The others are kept until then, or
- * they would come again.
- */
-static int mmblk_page_show(struct fido_chan *chan, struct page **page,
-			   gfp_t gfp)
-{
-	struct page *other[MMBLK_SHOW_TRIES];
-	unsigned int n = 0;
-
-	while (*page && !mmblk_page_shown(chan, *page) &&
-	       n < MMBLK_SHOW_TRIES - 1) {
-		other[n++] = *page;
-		*page = alloc_page(gfp);
-	}
-	/* whatever happens, the buffer stays complete */
-	if (!*page)
-		*page = other[--n];
-	while (n)
-		__free_page(other[--n]);
-	return mmblk_page_shown(chan, *page) ? 0 : -ENOMEM;
-}
-
-/**
- * mmblk_pages_show - make sure that a peer sees all pages of a buffer
- * @chan: channel of the peer
- * @pages: buffer, contents will be lost
- * @gfp: how to get other pages
- *
- * Memory that came from the balloon driver or was plugged in after the link
- * came up is not exported: such pages are replaced.
- *
- * Context: any that @gfp allows.
- * Return: 0, or -ENOMEM if there are no other pages.
- */
-int mmblk_pages_show(struct fido_chan *chan, struct fido_pages *pages,
-		     gfp_t gfp)
-{
-	unsigned int i;
-
-	for (i = 0; i < pages->nr; i++)
-		if (mmblk_page_show(chan, &pages->page[i], gfp))
-			return -ENOMEM;
-	return 0;
-}
 
 /**
  * mmblk_segs_add - append a piece of memory

@@ -19,8 +19,6 @@ struct mmblk_segs {
 	unsigned int nr;
 };
 
-int mmblk_pages_show(struct fido_chan *chan, struct fido_pages *pages,
-		     gfp_t gfp);
 int mmblk_segs_add(struct mmblk_segs *segs, struct fido_chan *chan,
 		   struct page *page, u32 offset, u32 len);
 int mmblk_segs_add_pages(struct mmblk_segs *segs, struct fido_chan *chan,

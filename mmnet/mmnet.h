@@ -13,6 +13,7 @@
 #include <linux/spinlock.h>
 #include <linux/timer.h>
 #include <linux/types.h>
+#include <linux/workqueue.h>
 #include <linux/u64_stats_sync.h>
 #include <net/xdp.h>
 
@@ -243,6 +244,18 @@ enum mmnet_queue_flag {
 };
 
 /**
+ * struct mmnet_bounce - pages that the peer sees, for copies
+ * @pages: all of them, or NULL; set once by @work while the link is up
+ * @next: the one to be tried next; under the lock of the tx queue
+ * @work: looks for them, once there were none in the middle of a frame
+ */
+struct mmnet_bounce {
+	struct fido_pages *pages;
+	unsigned int next;
+	struct work_struct work;
+};
+
+/**
  * struct mmnet_queue - a channel and what goes with it
  * @chan: NULL while the link is down. Changed while the poll is disabled and
  *	the tx queue is stopped
@@ -259,6 +272,7 @@ enum mmnet_queue_flag {
  * @pins: received memory in use here
  * @msg: the message that is being received; the poll's
  * @xdp: see struct mmnet_xdp
+ * @bounce: pages for copies, see bounce.c
  * @stats: counters
  * @past: counters of channels that are gone; under RTNL
  */
@@ -279,6 +293,7 @@ struct mmnet_queue {
 		u8 bytes[MMNET_MSG_SIZE];
 	} msg __aligned(8);
 	struct mmnet_xdp xdp;
+	struct mmnet_bounce bounce;
 	struct mmnet_stats stats ____cacheline_aligned_in_smp;
 	struct fido_chan_stats past;
 };
@@ -389,6 +404,12 @@ netdev_features_t mmnet_features_check(struct sk_buff *skb,
 bool mmnet_tx_poll(struct mmnet_queue *q, int budget);
 bool mmnet_tx_ready(const struct mmnet_queue *q);
 void mmnet_tx_frame(struct mmnet_queue *q, struct sk_buff *skb);
+
+/* bounce.c */
+struct sk_buff *mmnet_bounce(struct mmnet_queue *q, struct sk_buff *skb,
+			     u32 head);
+void mmnet_bounce_init(struct mmnet_bounce *bounce);
+void mmnet_bounce_down(struct mmnet_bounce *bounce);
 
 /* rx.c */
 int mmnet_rx_poll(struct mmnet_queue *q, int budget);

@@ -235,6 +235,7 @@ void mmnet_queue_down(struct mmnet_queue *q)
 	timer_delete_sync(&q->timer);
 	mmnet_moder_down(&q->moder);
 	mmnet_pins_forget(&q->pins);
+	mmnet_bounce_down(&q->bounce);
 	queue_keep_stats(q);
 	q->chan = NULL;
 }
@@ -281,6 +282,7 @@ int mmnet_queue_init(struct mmnet_queue *q, struct net_device *dev,
 	timer_setup(&q->timer, queue_timer, 0);
 	compat_napi_add(dev, &q->napi, queue_poll, index);
 	mmnet_moder_init(&q->moder, &q->napi);
+	mmnet_bounce_init(&q->bounce);
 	err = mmnet_xdp_init(q);
 	if (err) {
 		netif_napi_del(&q->napi);

@@ -38,12 +38,6 @@
 #define REAP_BATCH	16
 #define REAP_MAX	(8 * REAP_BATCH)
 
-/* Frames of more single pages than fit are copied into pages of this order */
-#define BOUNCE_ORDER	3
-
-/* So many pages are tried, at most, to find one that the peer can read */
-#define BOUNCE_TRIES	32
-
 /* Taking back */
 
 static unsigned int tx_claim(struct mmnet_queue *q, struct sk_buff **skb)
@@ -366,86 +360,6 @@ static int tx_name(struct tx_segs *segs, const struct sk_buff *skb, u32 skip)
 	return 0;
 }
 
-/* Copying */
-
-/*
- * A page that the peer can read. After the memory of this domain has grown
- * there may be others; they are kept until a good one is found, so as not to
- * get them again.
- */
-static struct page *tx_bounce_page(struct mmnet_queue *q, unsigned int order,
-				   struct list_head *rejects)
-{
-	unsigned int tries;
-	struct page *page;
-	u64 addr;
-
-	for (tries = 0; tries < BOUNCE_TRIES; tries++) {
-		page = alloc_pages(GFP_ATOMIC | __GFP_NOWARN | __GFP_COMP,
-				   order);
-		if (!page)
-			return NULL;
-		if (!fido_addr_of(q->chan, page, 0, PAGE_SIZE << order, &addr))
-			return page;
-		list_add(&page->lru, rejects);
-	}
-	return NULL;
-}
-
-static int tx_bounce_frags(struct mmnet_queue *q, const struct sk_buff *skb,
-			   struct sk_buff *copy, u32 offset)
-{
-	bool large = skb->len - offset > MAX_SKB_FRAGS * PAGE_SIZE;
-	unsigned int order = large ? BOUNCE_ORDER : 0;
-	struct page *page, *next;
-	LIST_HEAD(rejects);
-	int err = 0;
-	u32 len;
-
-	while (!err && offset < skb->len) {
-		err = -ENOMEM;
-		if (skb_shinfo(copy)->nr_frags == MAX_SKB_FRAGS)
-			break;
-		page = tx_bounce_page(q, order, &rejects);
-		if (!page)
-			break;
-		len = min_t(u32, skb->len - offset, PAGE_SIZE << order);
-		skb_add_rx_frag(copy, skb_shinfo(copy)->nr_frags, page, 0, len,
-				PAGE_SIZE << order);
-		err = skb_copy_bits(skb, offset, page_address(page), len);
-		offset += len;
-	}
-	list_for_each_entry_safe(page, next, &rejects, lru)
-		__free_pages(page, order);
-	return err;
-}
-
-/*
- * The peer cannot read this frame where it is, as it lies in a third domain or
- * in memory that is not exported, or it has too many pieces. This is the one
- * place where transmit copies payload.
- */
-static struct sk_buff *tx_bounce(struct mmnet_queue *q, struct sk_buff *skb,
-				 u32 head)
-{
-	struct sk_buff *copy = alloc_skb(head, GFP_ATOMIC | __GFP_NOWARN);
-	int err;
-
-	if (!copy)
-		return NULL;
-	skb_put(copy, head);
-	err = skb_copy_bits(skb, 0, copy->data, head);
-	if (!err)
-		err = tx_bounce_frags(q, skb, copy, head);
-	if (err) {
-		kfree_skb(copy);
-		return NULL;
-	}
-	mmnet_tx_count(q, MMNET_TX_BOUNCED, 1);
-	mmnet_tx_count(q, MMNET_TX_BOUNCED_BYTES, skb->len - head);
-	return copy;
-}
-
 /* Sending */
 
 static void tx_drop(struct mmnet_queue *q, struct sk_buff *skb,
@@ -527,7 +441,7 @@ static struct sk_buff *tx_name_or_bounce(struct mmnet_queue *q,
 	if (likely(!tx_name(&segs, skb, head)))
 		return skb;
 
-	copy = tx_bounce(q, skb, head);
+	copy = mmnet_bounce(q, skb, head);
 	if (!copy) {
 		tx_drop(q, skb, MMNET_TX_DROP_NOMEM);
 		return NULL;

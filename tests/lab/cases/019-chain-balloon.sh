@@ -6,33 +6,16 @@
 # VMS: c
 # shellcheck disable=SC1091
 . "$LAB_DIR/cases/mmnet-lib.sh"
+# shellcheck source=balloon-lib.sh
+. "$LAB_DIR/cases/balloon-lib.sh"
 
 SIZE=$((LONG ? 16 << 20 : 4 << 20))
-TAKEN=64	# MiB
 PAGES=$((TAKEN << 8))
 
 requires() {
-	[ "$GUEST" = pv ] || skip "a PVH guest does not see that its memory was exchanged"
+	need_balloon
 	need_module fido mmnet
 	need_tool fidoctl
-}
-
-# balloon TARGET CURRENT: conditions for both numbers, in KiB, as the balloon driver of a has them
-balloon() {
-	in_vm a "cd /sys/devices/system/xen_memory/xen_memory0
-		[ \$(cat target_kb) $1 ] && [ \$(cat info/current_kb) $2 ]"
-}
-
-balloon_down() {
-	local target=$((VM_MEM - TAKEN))
-	in_dom0 "xl mem-set a $target"
-	wait_for 120 balloon "-le $((target << 10))" "-le $((target << 10))"
-}
-
-# balloon_up FORMER: as much as there was. What others map of the memory that went still counts as a's, so a may have more.
-balloon_up() {
-	in_dom0 "xl mem-set a $VM_MEM; xl mem-max a $((VM_MEM + 2 * TAKEN))"
-	wait_for 180 balloon "-gt $(((VM_MEM - TAKEN) << 10))" "-ge $(($1 - 1024))"
 }
 
 # Pages of a that b must not hand on
@@ -111,7 +94,7 @@ run() {
 	no_links
 	load_modules a b c
 	make_file c $SIZE
-	former=$(in_vm a 'cat /sys/devices/system/xen_memory/xen_memory0/info/current_kb')
+	former=$(balloon_now)
 	if [ "$LONG" = 1 ]; then
 		long "$former"
 	else
