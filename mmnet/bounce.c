@@ -27,10 +27,13 @@
 /* Pages of its own that a queue gets: 2 MiB */
 #define BOUNCE_PAGES	(2U << (20 - PAGE_SHIFT))
 
-/* No frame waits for it, and no link either: RTNL is not taken. */
+/*
+ * Who takes the link down waits for it, with RTNL: it does not take that, and
+ * does not wait for memory. The next frame that is dropped has it tried again.
+ */
 static void bounce_fill(struct work_struct *work)
 {
-	const gfp_t gfp = GFP_NOIO | __GFP_NOWARN;
+	const gfp_t gfp = GFP_NOIO | __GFP_NORETRY | __GFP_NOWARN;
 	struct mmnet_queue *q = container_of(work, struct mmnet_queue,
 					     bounce.work);
 	struct fido_pages *pages;
@@ -157,7 +160,7 @@ struct sk_buff *mmnet_bounce(struct mmnet_queue *q, struct sk_buff *skb,
 		err = bounce_frags(q, skb, copy, head);
 	if (err) {
 		kfree_skb(copy);
-		if (err == -ENOMEM && !q->bounce.pages)
+		if (err == -ENOMEM && !READ_ONCE(q->bounce.pages))
 			schedule_work(&q->bounce.work);
 		return NULL;
 	}

@@ -13,8 +13,8 @@
 #include <linux/spinlock.h>
 #include <linux/timer.h>
 #include <linux/types.h>
-#include <linux/workqueue.h>
 #include <linux/u64_stats_sync.h>
+#include <linux/workqueue.h>
 #include <net/xdp.h>
 
 #include "fido.h"

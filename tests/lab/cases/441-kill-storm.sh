@@ -27,7 +27,7 @@ WEIGHT=4096
 IMAGES=/var/tmp/fido-storm
 
 # What VM has to do with WHO, a peer or its disk, begins anew when either does: files or rounds at the beginning; then, when the first one is
-# over, failures, losses of the carrier, and bytes as they stood, which tell from there on that the two are undisturbed. Index is "VM WHO".
+# over, failures and losses of the carrier as they stood, which tell from there on that the two are undisturbed. Index is "VM WHO".
 declare -A FROM STILL
 # How many of them came so far, and how often two that lived were looked at
 declare -A COUNT=([lives]=0 [looks]=0)
