@@ -50,12 +50,15 @@ enum fido_link_state {
  * @last_gen: generation that this side used last
  * @drain: pages that the peer's generation @drain_gen may be using, or NULL
  * @drain_gen: see @drain
+ * @wanted_gen: the same of a drain for which there was no memory so far; zero:
+ *	there is none to begin
  * @add_failed: the service in xenstore could not be made, and that was reported
  */
 struct fido_link_slot {
 	u32 last_gen;
 	struct fido_drain *drain;
 	u32 drain_gen;
+	u32 wanted_gen;
 	bool add_failed;
 };
 
