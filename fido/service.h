@@ -89,11 +89,13 @@ struct fido_service {
 	struct dentry *debugfs;
 };
 
-void fido_services_scan(struct fido_link *link);
-void fido_services_remove(struct fido_link *link);
 void fido_services_attach(struct fido_link *link);
 void fido_services_detach(struct fido_link *link);
 bool fido_services_step(struct fido_link *link);
+
+/* services.c */
+void fido_services_scan(struct fido_link *link);
+void fido_services_remove(struct fido_link *link);
 bool fido_services_probe(struct fido_link *link);
 
 /* service_nodes.c */
