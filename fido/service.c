@@ -215,37 +215,37 @@ static void service_refuse(struct fido_service *service,
 }
 
 /*
- * Nothing is wrong with the offer: this domain is short of event channels, of
- * which the link's backend needs one of its own for each of the peer's.
+ * Nothing is wrong with the offer. The link's backend needs an event channel of
+ * its own for each of the peer's, and this domain may be short of those; or the
+ * peer's is not there. It is not up to the peer how often that is tried.
  */
-static bool service_is_short(const struct fido_service *service, int err)
-{
-	return !service->link->is_frontend &&
-	       (err == -ENOSPC || err == -ENOMEM);
-}
-
 static void service_connect_later(struct fido_service *service, int err)
 {
+	bool is_short = err == -ENOSPC || err == -ENOMEM;
+
 	fido_chans_disconnect(service->chans, false);
-	if (!service->is_short)
+	service->retry_at = (jiffies + FIDO_STARVED_DELAY) ?: 1;
+	if (service->bind_err != err)
 		fido_error(service->fdev, err,
-			   "cannot bind event channels, trying again: see max_event_channels in xl.cfg");
-	service->is_short = true;
+			   "cannot bind event channels, trying again%s",
+			   is_short ? ": see max_event_channels in xl.cfg" : "");
+	service->bind_err = err;
 }
 
 /*
  * Once more from the beginning, as the client may have used the rings already,
  * and the kernel may have closed a port: the peer sees a service that was away.
  */
-static void service_starve(struct fido_service *service)
+static void service_starve(struct fido_service *service, int err)
 {
 	unsigned int tries = service->nr_starved;
 
 	/* before anything that takes its time, for the port that may be closed */
 	service_retire(service);
 	if (!tries)
-		fido_error(service->fdev, -ENOMEM,
-			   "cannot start, there is no memory: trying again");
+		fido_error(service->fdev, err, "cannot start, %s: trying again",
+			   err == -ENOMEM ? "there is no memory" :
+					    "event channels cannot be bound");
 	/* each try may leave rings that the peer holds, and it counts them */
 	service->retry_at = (jiffies +
 			     (FIDO_STARVED_DELAY << min(tries, 5U))) ?: 1;
@@ -261,6 +261,15 @@ static bool service_must_wait(struct fido_service *service)
 	return false;
 }
 
+/* The kernel may have closed a frontend's own port: it needs another one. */
+static void service_bind_failed(struct fido_service *service, int err)
+{
+	if (service->link->is_frontend)
+		service_starve(service, err);
+	else
+		service_connect_later(service, err);
+}
+
 /* Returns false if it has to be tried again later. */
 static bool service_connect(struct fido_service *service,
 			    const struct service_view *view)
@@ -272,21 +281,17 @@ static bool service_connect(struct fido_service *service,
 		err = fido_chans_connect(service->chans,
 					 fido_link_window(service->link),
 					 view->chan_table);
-	if (service_is_short(service, err)) {
-		service_connect_later(service, err);
-		return false;
-	}
-	if (err == -ENOMEM) {
-		service_starve(service);
-		return false;
-	}
-	if (err) {
+	if (err == -EINVAL || err == -EPROTO) {
 		service_refuse(service, view, err);
 		return true;
 	}
-	if (service->is_short)
+	if (err) {
+		service_bind_failed(service, err);
+		return false;
+	}
+	if (service->bind_err)
 		fido_service_clear(service, FIDO_XS_SERVICE_ERROR);
-	service->is_short = false;
+	service->bind_err = 0;
 	fido_affinity_restore(service);
 	service->chans->used = true;
 	fido_link_undrain(service->link, service->sid, view->gen);
@@ -305,7 +310,7 @@ static bool service_up(struct fido_service *service)
 			   driver);
 	err = drv->up(service->fdev);
 	if (err == -ENOMEM) {
-		service_starve(service);
+		service_starve(service, err);
 		return false;
 	}
 	if (err) {
@@ -386,7 +391,8 @@ static bool service_step(struct fido_service *service)
 	if (!service->chans || !view.gen)
 		return false;
 	if (!service->peer_gen && view.gen != service->refused_gen) {
-		if (!service_connect(service, &view))
+		if (service_must_wait(service) ||
+		    !service_connect(service, &view))
 			return true;
 		/*
 		 * The echo that was seen may be that of the peer's previous
