@@ -210,6 +210,7 @@ static void service_refuse(struct fido_service *service,
 		   view->nr_channels,
 		   (int)strnlen((const char *)view->type, FIDO_TYPE_LEN),
 		   view->type);
+	service->is_refused = true;
 	/* nothing of it is used: the peer need not keep it */
 	fido_link_drain(service->link, service->sid, view->gen);
 }
@@ -270,6 +271,18 @@ static void service_bind_failed(struct fido_service *service, int err)
 		service_connect_later(service, err);
 }
 
+/*
+ * What was told of earlier tries to connect is over: whoever reads an error
+ * takes it for the state. ->up(), which may have another to tell, comes later.
+ */
+static void service_match(struct fido_service *service)
+{
+	if (service->bind_err || service->is_refused)
+		fido_service_clear(service, FIDO_XS_SERVICE_ERROR);
+	service->bind_err = 0;
+	service->is_refused = false;
+}
+
 /* Returns false if it has to be tried again later. */
 static bool service_connect(struct fido_service *service,
 			    const struct service_view *view)
@@ -289,9 +302,7 @@ static bool service_connect(struct fido_service *service,
 		service_bind_failed(service, err);
 		return false;
 	}
-	if (service->bind_err)
-		fido_service_clear(service, FIDO_XS_SERVICE_ERROR);
-	service->bind_err = 0;
+	service_match(service);
 	fido_affinity_restore(service);
 	service->chans->used = true;
 	fido_link_undrain(service->link, service->sid, view->gen);

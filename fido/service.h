@@ -35,6 +35,7 @@ struct fido_link;
  * @peer_gen: generation of the peer that @chans is connected to, or zero
  * @refused_gen: generation of the peer that did not match
  * @refused: offers of the peer that did not match
+ * @is_refused: the latest did not, and that was reported
  * @renewed: offers that it took back after we had connected to them
  * @is_slowed: the peer renews them without end, and that was reported
  * @offer_failed: the last attempt to offer failed, and was reported
@@ -71,6 +72,7 @@ struct fido_service {
 	u32 peer_gen;
 	u32 refused_gen;
 	struct fido_pace refused;
+	bool is_refused;
 	struct fido_pace renewed;
 	bool is_slowed;
 	bool offer_failed;
