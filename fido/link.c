@@ -7,22 +7,18 @@
  * situation each time it runs. xenstore watches, events and clients only kick
  * it. The thread that delivers watches for the whole system is never blocked.
  */
-#include <linux/interrupt.h>
 #include <linux/jiffies.h>
 #include <linux/kernel.h>
 #include <linux/rcupdate.h>
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
 #include <xen/events.h>
-#include <xen/grant_table.h>
 
-#include "chan.h"
-#include "compat.h"
 #include "debugfs.h"
-#include "export.h"
 #include "heart.h"
 #include "link.h"
 #include "service.h"
+#include "share.h"
 #include "suspend.h"
 #include "trace.h"
 #include "window.h"
@@ -144,87 +140,6 @@ void fido_link_break(struct fido_link *link, const char *why)
 
 /* Steps up */
 
-static irqreturn_t link_interrupt(int irq, void *data)
-{
-	struct fido_link *link = data;
-
-	/* acknowledged by the work: a storm of events costs one run each */
-	set_bit(0, &link->eoi_pending);
-	fido_link_kick(link);
-	return IRQ_HANDLED;
-}
-
-static int link_bind(struct fido_link *link, evtchn_port_t peer_port)
-{
-	int irq;
-
-	if (link->is_frontend)
-		irq = bind_evtchn_to_irqhandler_lateeoi(link->port,
-							link_interrupt, 0,
-							link->name, link);
-	else
-		irq = bind_interdomain_evtchn_to_irqhandler_lateeoi(link->xbdev,
-								    peer_port,
-								    link_interrupt,
-								    0,
-								    link->name,
-								    link);
-	if (irq < 0)
-		return irq;
-	link->irq = irq;
-	link->port = 0;		/* unbinding closes it */
-	return 0;
-}
-
-static void link_unbind(struct fido_link *link)
-{
-	int irq = link->irq;
-
-	link->irq = 0;
-	if (irq)
-		unbind_from_irqhandler(irq, link);
-	if (link->port)
-		xenbus_free_evtchn(link->xbdev, link->port);
-	link->port = 0;
-	clear_bit(0, &link->eoi_pending);
-}
-
-static int link_export(struct fido_link *link)
-{
-	struct fido_export *export;
-	unsigned int self;
-
-	if (xenbus_scanf(XBT_NIL, "domid", "", "%u", &self) != 1)
-		return -ENODEV;
-	/* before the try: what peers let go meanwhile is worth another one */
-	link->starved_by = fido_quarantine_grants();
-	export = fido_export_create(self, link->peer, &link->removing);
-	if (export == ERR_PTR(-ENOSPC) && link->starved_by)
-		return -EBUSY;
-	link->starved_by = 0;
-	if (IS_ERR(export))
-		return PTR_ERR(export);
-	fido_pace_count(&link->starts, jiffies, FIDO_STARTS_JIFFIES);
-	fido_link_set_export(link, export);
-	return 0;
-}
-
-static int link_map_peer(struct fido_link *link)
-{
-	struct fido_window *window;
-	unsigned int root_ref;
-	int err;
-
-	err = fido_link_read_nodes(link, &root_ref);
-	if (err)
-		return err;
-	window = fido_window_create(link->peer, root_ref, &link->removing);
-	if (IS_ERR(window))
-		return PTR_ERR(window);
-	fido_link_set_window(link, window);
-	return 0;
-}
-
 static void link_up(struct fido_link *link)
 {
 	link_change_state(link, FIDO_LINK_UP);
@@ -300,7 +215,7 @@ static void link_offer(struct fido_link *link)
 	int err;
 
 	link_change_state(link, FIDO_LINK_OFFERED);
-	err = link_export(link);
+	err = fido_link_export(link);
 	if (err)
 		return link_fail(link, err, "exporting memory");
 	err = xenbus_alloc_evtchn(link->xbdev, &link->port);
@@ -317,10 +232,10 @@ static void link_connect_frontend(struct fido_link *link)
 {
 	int err;
 
-	err = link_map_peer(link);
+	err = fido_link_map_peer(link);
 	if (err)
 		return link_fail(link, err, "mapping the backend's memory");
-	err = link_bind(link, 0);
+	err = fido_link_bind(link, 0);
 	if (err)
 		return link_fail(link, err, "binding the event channel");
 	link_up(link);
@@ -337,13 +252,13 @@ static void link_connect_backend(struct fido_link *link)
 	if (xenbus_scanf(XBT_NIL, link->xbdev->otherend, FIDO_XS_EVTCHN, "%u",
 			 &port) != 1)
 		return link_fail(link, -ENOENT, "reading " FIDO_XS_EVTCHN);
-	err = link_export(link);
+	err = fido_link_export(link);
 	if (err)
 		return link_fail(link, err, "exporting memory");
-	err = link_map_peer(link);
+	err = fido_link_map_peer(link);
 	if (err)
 		return link_fail(link, err, "mapping the frontend's memory");
-	err = link_bind(link, port);
+	err = fido_link_bind(link, port);
 	if (err)
 		return link_fail(link, err, "binding the event channel");
 	err = fido_link_write_nodes(link);
@@ -368,7 +283,7 @@ static void link_close(struct fido_link *link)
 	if (was_up)
 		fido_services_detach(link);
 	link_change_state(link, FIDO_LINK_CLOSING);
-	link_unbind(link);
+	fido_link_unbind(link);
 	fido_link_end_drains(link);
 	link->closing = fido_link_window(link);
 	fido_link_set_window(link, NULL);
@@ -386,20 +301,6 @@ static bool peer_has_closed(enum xenbus_state peer)
 {
 	return peer == XenbusStateClosed || peer == XenbusStateUnknown ||
 	       peer == XenbusStateInitialising || peer == XenbusStateInitWait;
-}
-
-static void link_revoke(struct fido_link *link)
-{
-	struct fido_export *export = link->export;
-	LIST_HEAD(held);
-
-	if (!export)
-		return;
-	fido_link_set_export(link, NULL);
-	mutex_lock(&link->held_lock);
-	list_splice_init(&link->held, &held);
-	mutex_unlock(&link->held_lock);
-	fido_export_destroy(export, &held);
 }
 
 /*
@@ -435,7 +336,7 @@ static bool link_step_down(struct fido_link *link, enum xenbus_state peer)
 	if (!peer_has_closed(peer) &&
 	    time_before(jiffies, link->close_deadline))
 		return true;
-	link_revoke(link);
+	fido_link_revoke(link);
 	return false;
 }
 
@@ -769,7 +670,7 @@ static void link_finish(struct fido_link *link)
 		fido_window_abandon(link->closing);
 	link->closing = NULL;
 	fido_link_show_state(link, XenbusStateClosed);
-	link_revoke(link);
+	fido_link_revoke(link);
 }
 
 /**
