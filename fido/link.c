@@ -457,7 +457,8 @@ static void link_work_again(struct fido_link *link)
  */
 static void link_look_anew(struct fido_link *link)
 {
-	if (!link->anew_at && fido_link_is_anew(link))
+	/* as long as we could not write there they are not */
+	if (!link->anew_at && !link->unshown && fido_link_is_anew(link))
 		link->anew_at = (jiffies + ANEW_DELAY) ?: 1;
 }
 
@@ -565,7 +566,8 @@ static int link_watch(struct fido_link *link)
 	err = register_xenbus_watch(&link->service_watch);
 	if (err)
 		kfree(link->service_watch.node);
-	return err;
+	/* xenstore's quota: there may be room again */
+	return err == -ENOSPC ? -EDQUOT : err;
 }
 
 static void link_unwatch(struct fido_link *link)
@@ -616,7 +618,7 @@ static void link_free(struct fido_link *link)
  * @is_frontend: our role
  *
  * Context: process, sleeps; a ->probe() of xenbus.
- * Return: 0 or an error.
+ * Return: 0, -EEXIST or -ENOSPC of fido_link_enlist(), or an error that may pass.
  */
 int fido_link_add(struct xenbus_device *xbdev, bool is_frontend)
 {
@@ -636,12 +638,11 @@ int fido_link_add(struct xenbus_device *xbdev, bool is_frontend)
 	fido_debugfs_add_link(link);
 	/*
 	 * A frontend without a backend waits in Closed: in a lower state the
-	 * kernel would keep modprobe waiting for up to 30 seconds.
+	 * kernel would keep modprobe waiting for up to 30 seconds. What cannot
+	 * be written now is by the work, which the new watch has run.
 	 */
-	err = fido_link_show_state(link, is_frontend ? XenbusStateClosed :
-						       XenbusStateInitWait);
-	if (err)
-		goto err_delist;
+	fido_link_show_state(link, is_frontend ? XenbusStateClosed :
+						 XenbusStateInitWait);
 	/* the last step: from here on the work runs */
 	err = link_watch(link);
 	if (err)

@@ -216,7 +216,7 @@ const struct fido_window *fido_window_of_page(const struct page *page,
 /* nodes.c */
 int fido_transact(int (*write)(struct xenbus_transaction xbt, const void *data),
 		  const void *data);
-int fido_link_show_state(struct fido_link *link, enum xenbus_state state);
+void fido_link_show_state(struct fido_link *link, enum xenbus_state state);
 void fido_link_step_nodes(struct fido_link *link);
 bool fido_link_is_anew(const struct fido_link *link);
 int fido_link_write_nodes(struct fido_link *link);

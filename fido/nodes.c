@@ -122,12 +122,11 @@ static int link_write_state(struct fido_link *link, enum xenbus_state state)
  * @state: state
  *
  * Who waits for it would wait for ever: what cannot be written is tried again
- * by fido_link_step_nodes().
+ * by fido_link_step_nodes(), and logged. A node that is gone is none to write.
  *
  * Context: process, sleeps.
- * Return: 0, also if the node is gone; or an error, which is logged.
  */
-int fido_link_show_state(struct fido_link *link, enum xenbus_state state)
+void fido_link_show_state(struct fido_link *link, enum xenbus_state state)
 {
 	int err = link_write_state(link, state);
 
@@ -136,7 +135,6 @@ int fido_link_show_state(struct fido_link *link, enum xenbus_state state)
 			state, err);
 	link->shown = state;
 	link->unshown = err;
-	return err;
 }
 
 /**
