@@ -156,8 +156,9 @@ static void link_close(struct fido_link *link);
 
 /*
  * Would it fail the same way again? The peer that goes away in the middle is
- * no reason to give up. Nor is a lack of memory, however long it lasts: nobody
- * would take that back, and disks may wait for this link.
+ * no reason to give up. Nor is a lack of memory, or of grants that others are
+ * about to give back, however long it lasts: nobody would take that back, and
+ * disks may wait for this link.
  */
 static bool link_failed_for_good(struct fido_link *link, int err)
 {
@@ -177,15 +178,32 @@ static bool link_failed_for_good(struct fido_link *link, int err)
 	}
 }
 
+/* What has been missing is there again some time, and nothing tells when. */
+static bool link_is_starved(const struct fido_link *link, int err)
+{
+	return err == -ENOMEM || (err == -EBUSY && !link->starved_by);
+}
+
+static const char link_waits_for_others[] =
+	": too little is left while other links end or start, or memory of earlier ones is held: trying again";
+
+/* The line for xl.cfg, which is in the log, may not be needed then. */
+static const char *link_fail_more(int err)
+{
+	return err == -EBUSY ? link_waits_for_others : "";
+}
+
 /* Show the error in xenstore, give up what is there. */
 static void link_fail(struct fido_link *link, int err, const char *doing)
 {
 	/* of a version fido_link_check_version() has told */
 	if (err != -EINTR && err != -EPROTONOSUPPORT)
-		xenbus_dev_error(link->xbdev, err, "%s", doing);
+		xenbus_dev_error(link->xbdev, err, "%s%s", doing,
+				 link_fail_more(err));
 	if (link_failed_for_good(link, err))
 		cmpxchg(&link->broken, NULL, doing);
-	link->nr_starved = err == -ENOMEM ? link->nr_starved + 1 : 0;
+	link->nr_starved = link_is_starved(link, err) ?
+			   link->nr_starved + 1 : 0;
 	link->retry_at = jiffies + (RETRY_SECS * HZ / 2 <<
 				    clamp(link->nr_starved, 1U, 5U));
 	link_close(link);

@@ -74,6 +74,7 @@ struct fido_link_slot {
  * @work: looks at everything and takes the next step
  * @state: changed by link_change_state() only
  * @export: our memory for the peer
+ * @revoking: what was @export is being revoked
  * @window: the peer's memory; RCU, since other links look for the owners of
  *	forwarded addresses
  * @closing: a window that is being unmapped
@@ -96,11 +97,12 @@ struct fido_link_slot {
  *	failed; set once, until the link is made anew
  * @close_deadline: jiffies until which the peer may take to close
  * @failures: steps that failed since the link was up
- * @nr_starved: the latest ones in a row for which there was no memory: they are
- *	tried again less and less often, and do not count in @failures
+ * @nr_starved: the latest ones in a row for which something was missing that
+ *	will be there again: they are tried again less and less often, and do
+ *	not count in @failures
  * @retry_at: jiffies before which a failed step is not tried again; zero: none
  * @starved_by: grants in quarantine when there were too few left for an export;
- *	zero: there were enough, or nothing would give some back
+ *	zero: there were enough, nothing would give some back, or other links do
  * @starts: how often an export was made, which the peer can bring about
  * @told_version: the peer's version of the protocol, which is not ours
  * @is_told: that one was reported, since the nodes were made
@@ -133,6 +135,7 @@ struct fido_link {
 	struct delayed_work work;
 	enum fido_link_state state;
 	struct fido_export *export;
+	bool revoking;
 	struct fido_window __rcu *window;
 	struct fido_window *closing;
 	evtchn_port_t port;

@@ -80,24 +80,84 @@ void fido_link_unbind(struct fido_link *link)
 /* Memory */
 
 /**
+ * struct share_others - are other links about to give something back?
+ * @link: the one that asks
+ * @change: one of them is, perhaps
+ */
+struct share_others {
+	const struct fido_link *link;
+	bool change;
+};
+
+/*
+ * A link that is up keeps what it has. One that is not gives it back in a while,
+ * or will if it does not come up. Who has a window has an export, too.
+ */
+static bool link_is_between(const struct fido_link *link)
+{
+	return READ_ONCE(link->state) != FIDO_LINK_UP &&
+	       (link->export || READ_ONCE(link->revoking));
+}
+
+static void share_look_at(struct fido_link *link, void *data)
+{
+	struct share_others *others = data;
+
+	if (link != others->link)
+		others->change |= link_is_between(link);
+}
+
+static bool share_others_change(const struct fido_link *link)
+{
+	struct share_others others = { .link = link };
+
+	fido_links_for_each(share_look_at, &others);
+	return others.change;
+}
+
+/*
+ * Where grants, or maptrack entries, do not suffice, that is for good only if
+ * nobody is about to give some back. It is asked before the try and after it, as
+ * what comes back meanwhile is worth another one. Links first: what one leaves
+ * behind when it has nothing any more is in quarantine, or an abandoned window.
+ */
+static bool share_grants_come_back(struct fido_link *link, bool others)
+{
+	others |= share_others_change(link);
+	if (!link->starved_by)
+		link->starved_by = fido_quarantine_grants();
+	/* others end soon, and nothing would tell; quarantine may last */
+	if (others)
+		link->starved_by = 0;
+	return others || link->starved_by;
+}
+
+static bool share_maptrack_comes_back(const struct fido_link *link)
+{
+	return share_others_change(link) ||
+	       fido_windows_abandoned(FIDO_NO_DOMAIN);
+}
+
+/**
  * fido_link_export - grant our memory to the peer
  * @link: link without an export
  *
  * Context: the link's work.
- * Return: 0, -EBUSY if there are too few grants as long as peers do not let go
- * of earlier ones, or an error of fido_export_create().
+ * Return: 0, -EBUSY if there are too few grants, but some will come back; or an
+ * error of fido_export_create(), of which -ENOSPC is for good.
  */
 int fido_link_export(struct fido_link *link)
 {
 	struct fido_export *export;
 	unsigned int self;
+	bool others;
 
 	if (xenbus_scanf(XBT_NIL, "domid", "", "%u", &self) != 1)
 		return -ENODEV;
-	/* before the try: what peers let go meanwhile is worth another one */
+	others = share_others_change(link);
 	link->starved_by = fido_quarantine_grants();
 	export = fido_export_create(self, link->peer, &link->removing);
-	if (export == ERR_PTR(-ENOSPC) && link->starved_by)
+	if (export == ERR_PTR(-ENOSPC) && share_grants_come_back(link, others))
 		return -EBUSY;
 	link->starved_by = 0;
 	if (IS_ERR(export))
@@ -112,18 +172,25 @@ int fido_link_export(struct fido_link *link)
  * @link: link without a window
  *
  * Context: the link's work.
- * Return: 0, or an error of fido_link_read_nodes() or fido_window_create().
+ * Return: 0, -EBUSY if there are too few maptrack entries, but some will come
+ * back; or an error of fido_link_read_nodes() or fido_window_create(), of which
+ * -ENOSPC is for good.
  */
 int fido_link_map_peer(struct fido_link *link)
 {
 	struct fido_window *window;
 	unsigned int root_ref;
+	bool others;
 	int err;
 
 	err = fido_link_read_nodes(link, &root_ref);
 	if (err)
 		return err;
+	others = share_maptrack_comes_back(link);
 	window = fido_window_create(link->peer, root_ref, &link->removing);
+	if (window == ERR_PTR(-ENOSPC) &&
+	    (others || share_maptrack_comes_back(link)))
+		return -EBUSY;
 	if (IS_ERR(window))
 		return PTR_ERR(window);
 	fido_link_set_window(link, window);
@@ -143,9 +210,12 @@ void fido_link_revoke(struct fido_link *link)
 
 	if (!export)
 		return;
+	/* before it is seen to have none, and until it is gone or in quarantine */
+	WRITE_ONCE(link->revoking, true);
 	fido_link_set_export(link, NULL);
 	mutex_lock(&link->held_lock);
 	list_splice_init(&link->held, &held);
 	mutex_unlock(&link->held_lock);
 	fido_export_destroy(export, &held);
+	WRITE_ONCE(link->revoking, false);
 }
