@@ -172,16 +172,21 @@ static bool link_failed_for_good(struct fido_link *link, int err)
 	case -EBUSY:
 	case -EINTR:
 	case -ENOMEM:
+	case -ESTALE:
 		return false;
 	default:
 		return ++link->failures >= MAX_FAILURES;
 	}
 }
 
-/* What has been missing is there again some time, and nothing tells when. */
+/*
+ * What has been missing is there again some time, and nothing tells when. A peer
+ * that starts over without end is followed less and less often, too.
+ */
 static bool link_is_starved(const struct fido_link *link, int err)
 {
-	return err == -ENOMEM || (err == -EBUSY && !link->starved_by);
+	return err == -ENOMEM || err == -ESTALE ||
+	       (err == -EBUSY && !link->starved_by);
 }
 
 static const char link_waits_for_others[] =
@@ -190,6 +195,8 @@ static const char link_waits_for_others[] =
 /* The line for xl.cfg, which is in the log, may not be needed then. */
 static const char *link_fail_more(int err)
 {
+	if (err == -ESTALE)
+		return ": the peer has started over meanwhile: trying again";
 	return err == -EBUSY ? link_waits_for_others : "";
 }
 
@@ -254,6 +261,8 @@ static void link_connect_frontend(struct fido_link *link)
 	if (err)
 		return link_fail(link, err, "mapping the backend's memory");
 	err = fido_link_bind(link, 0);
+	if (!err && !fido_link_offer_stands(link))
+		err = -ESTALE;
 	if (err)
 		return link_fail(link, err, "binding the event channel");
 	link_up(link);
@@ -263,12 +272,11 @@ static void link_connect_frontend(struct fido_link *link)
 /* Backend: the frontend exports its memory. */
 static void link_connect_backend(struct fido_link *link)
 {
-	unsigned int port;
 	int err;
 
 	link_change_state(link, FIDO_LINK_OFFERED);
 	if (xenbus_scanf(XBT_NIL, link->xbdev->otherend, FIDO_XS_EVTCHN, "%u",
-			 &port) != 1)
+			 &link->peer_port) != 1)
 		return link_fail(link, -ENOENT, "reading " FIDO_XS_EVTCHN);
 	err = fido_link_export(link);
 	if (err)
@@ -276,7 +284,10 @@ static void link_connect_backend(struct fido_link *link)
 	err = fido_link_map_peer(link);
 	if (err)
 		return link_fail(link, err, "mapping the frontend's memory");
-	err = fido_link_bind(link, port);
+	err = fido_link_bind(link, link->peer_port);
+	/* bound or not: was it that of this life of the frontend? */
+	if (!fido_link_offer_stands(link))
+		err = -ESTALE;
 	if (err)
 		return link_fail(link, err, "binding the event channel");
 	err = fido_link_write_nodes(link);

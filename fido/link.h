@@ -74,6 +74,8 @@ struct fido_link_slot {
  * @work: looks at everything and takes the next step
  * @state: changed by link_change_state() only
  * @export: our memory for the peer
+ * @peer_root_ref: what the peer's nodes said of its root page, when it was mapped
+ * @peer_port: what those of a frontend said of its event channel
  * @revoking: what was @export is being revoked
  * @window: the peer's memory; RCU, since other links look for the owners of
  *	forwarded addresses
@@ -135,6 +137,8 @@ struct fido_link {
 	struct delayed_work work;
 	enum fido_link_state state;
 	struct fido_export *export;
+	unsigned int peer_root_ref;
+	unsigned int peer_port;
 	bool revoking;
 	struct fido_window __rcu *window;
 	struct fido_window *closing;
@@ -226,6 +230,7 @@ int fido_link_write_nodes(struct fido_link *link);
 const char *fido_link_nodes_error(int err);
 int fido_link_check_version(struct fido_link *link);
 int fido_link_read_nodes(struct fido_link *link, unsigned int *root_ref);
+bool fido_link_offer_stands(const struct fido_link *link);
 void fido_link_show_suspended(const struct fido_link *link, bool suspended);
 int fido_link_show_silent(const struct fido_link *link, bool silent);
 

@@ -172,22 +172,25 @@ int fido_link_export(struct fido_link *link)
  * @link: link without a window
  *
  * Context: the link's work.
- * Return: 0, -EBUSY if there are too few maptrack entries, but some will come
- * back; or an error of fido_link_read_nodes() or fido_window_create(), of which
- * -ENOSPC is for good.
+ * Return: 0, -ESTALE if the peer has started over meanwhile, -EBUSY if there are
+ * too few maptrack entries, but some will come back; or an error of
+ * fido_link_read_nodes() or fido_window_create(), of which -ENOSPC is for good.
  */
 int fido_link_map_peer(struct fido_link *link)
 {
 	struct fido_window *window;
-	unsigned int root_ref;
 	bool others;
 	int err;
 
-	err = fido_link_read_nodes(link, &root_ref);
+	err = fido_link_read_nodes(link, &link->peer_root_ref);
 	if (err)
 		return err;
 	others = share_maptrack_comes_back(link);
-	window = fido_window_create(link->peer, root_ref, &link->removing);
+	window = fido_window_create(link->peer, link->peer_root_ref,
+				    &link->removing);
+	if (IS_ERR(window) && window != ERR_PTR(-EINTR) &&
+	    !fido_link_offer_stands(link))
+		return -ESTALE;
 	if (window == ERR_PTR(-ENOSPC) &&
 	    (others || share_maptrack_comes_back(link)))
 		return -EBUSY;
