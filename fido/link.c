@@ -190,7 +190,7 @@ static bool link_is_starved(const struct fido_link *link, int err)
 }
 
 static const char link_waits_for_others[] =
-	": too little is left while other links end or start, or memory of earlier ones is held: trying again";
+	": too little is left while links end or start, or memory is held: trying again";
 
 /* The line for xl.cfg, which is in the log, may not be needed then. */
 static const char *link_fail_more(int err)
