@@ -382,6 +382,14 @@ static bool chan_geometry_equal(const struct fido_ring_geom *geom,
 	       fido_peer_read32(&ctl->nr_ids) == geom->nr_ids;
 }
 
+/* To Xen a port that is not there, or not for us, is an invalid argument. */
+static int chan_connect_event(struct fido_chan *chan, evtchn_port_t peer_port)
+{
+	int err = chan_bind(chan, peer_port);
+
+	return err == -EINVAL ? -ENXIO : err;
+}
+
 static int chan_connect(struct fido_chan *chan,
 			const struct fido_window *window, u64 ctl_phys)
 {
@@ -403,7 +411,8 @@ static int chan_connect(struct fido_chan *chan,
 					 (const void __peer **)
 					 ring->peer_rel_page);
 	if (!err && !chan->irq)
-		err = chan_bind(chan, fido_peer_read32(&ctl->event_channel));
+		err = chan_connect_event(chan,
+					 fido_peer_read32(&ctl->event_channel));
 	if (err)
 		return err;
 	ring->theirs = ctl;
@@ -419,7 +428,7 @@ static int chan_connect(struct fido_chan *chan,
  *
  * Context: process, sleeps.
  * Return: 0; -EINVAL if the peer's geometry differs; -EPROTO if what it says
- * makes no sense; an error of the event channel.
+ * makes no sense; another error if an event channel cannot be bound.
  */
 int fido_chans_connect(struct fido_chans *chans,
 		       const struct fido_window *window, u64 table)

@@ -101,13 +101,35 @@ bool fido_link_may_hold(struct fido_link *link, unsigned int sid)
 	return nr < MAX_HELD;
 }
 
+/*
+ * Begin the drain that is wanted. It includes what an earlier one waits for,
+ * which goes on until then. Returns false if memory is short.
+ */
+static bool held_begin_drain(struct fido_link *link,
+			     struct fido_link_slot *slot)
+{
+	struct fido_drain *drain;
+
+	if (!slot->wanted_gen)
+		return true;
+	drain = fido_drain_begin(fido_link_window(link), HANDED_ON_SECS);
+	if (!drain)
+		return false;
+	fido_drain_end(slot->drain);
+	slot->drain = drain;
+	slot->drain_gen = slot->wanted_gen;
+	slot->wanted_gen = 0;
+	return true;
+}
+
 /**
  * fido_link_drain - find out when nothing of a generation is used any more
  * @link: link with a window
  * @sid: service id
- * @gen: generation of the peer; earlier ones are included
+ * @gen: generation of the peer, not zero; earlier ones are included
  *
- * Without memory for it the peer just keeps its buffers until the next time.
+ * Without memory for it the link's work begins later: nobody else would, and
+ * the peer keeps its buffers meanwhile.
  *
  * Context: process, sleeps.
  */
@@ -116,9 +138,8 @@ void fido_link_drain(struct fido_link *link, unsigned int sid, u32 gen)
 	struct fido_link_slot *slot = &link->slot[sid];
 
 	mutex_lock(&link->held_lock);
-	fido_drain_end(slot->drain);
-	slot->drain = fido_drain_begin(fido_link_window(link), HANDED_ON_SECS);
-	slot->drain_gen = gen;
+	slot->wanted_gen = gen;
+	held_begin_drain(link, slot);
 	mutex_unlock(&link->held_lock);
 	fido_link_kick(link);
 }
@@ -144,6 +165,9 @@ void fido_link_undrain(struct fido_link *link, unsigned int sid, u32 gen)
 	/* a drain that runs goes on for the generations before */
 	if (slot->drain && (s32)(slot->drain_gen - gen) >= 0)
 		slot->drain_gen = gen - 1;
+	/* so will one that is to begin, unless there are none */
+	if (slot->wanted_gen && (s32)(slot->wanted_gen - gen) >= 0)
+		slot->wanted_gen = gen - 1;
 	/* who sees the echo, a store-release that follows, sees this, too */
 	if ((s32)(*drained - gen) >= 0)
 		WRITE_ONCE(*drained, gen - 1);
@@ -179,9 +203,10 @@ static bool held_step_drain(struct fido_link *link, unsigned int sid)
 {
 	struct fido_link_slot *slot = &link->slot[sid];
 	struct fido_root *root = fido_export_root(link->export);
+	bool begun = held_begin_drain(link, slot);
 
 	if (!slot->drain)
-		return false;
+		return !begun;
 	if (!fido_drain_done(slot->drain))
 		return true;
 	fido_drain_end(slot->drain);
@@ -189,7 +214,7 @@ static bool held_step_drain(struct fido_link *link, unsigned int sid)
 	/* all reads of the peer's memory before the word that allows reuse */
 	virt_store_release(&root->service[sid].drained_gen, slot->drain_gen);
 	fido_link_signal(link);
-	return false;
+	return !begun;
 }
 
 /**
@@ -227,6 +252,7 @@ void fido_link_end_drains(struct fido_link *link)
 	for (sid = 0; sid < FIDO_MAX_SERVICES; sid++) {
 		fido_drain_end(link->slot[sid].drain);
 		link->slot[sid].drain = NULL;
+		link->slot[sid].wanted_gen = 0;
 	}
 	mutex_unlock(&link->held_lock);
 }

@@ -7,22 +7,18 @@
  * situation each time it runs. xenstore watches, events and clients only kick
  * it. The thread that delivers watches for the whole system is never blocked.
  */
-#include <linux/interrupt.h>
 #include <linux/jiffies.h>
 #include <linux/kernel.h>
 #include <linux/rcupdate.h>
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
 #include <xen/events.h>
-#include <xen/grant_table.h>
 
-#include "chan.h"
-#include "compat.h"
 #include "debugfs.h"
-#include "export.h"
 #include "heart.h"
 #include "link.h"
 #include "service.h"
+#include "share.h"
 #include "suspend.h"
 #include "trace.h"
 #include "window.h"
@@ -144,87 +140,6 @@ void fido_link_break(struct fido_link *link, const char *why)
 
 /* Steps up */
 
-static irqreturn_t link_interrupt(int irq, void *data)
-{
-	struct fido_link *link = data;
-
-	/* acknowledged by the work: a storm of events costs one run each */
-	set_bit(0, &link->eoi_pending);
-	fido_link_kick(link);
-	return IRQ_HANDLED;
-}
-
-static int link_bind(struct fido_link *link, evtchn_port_t peer_port)
-{
-	int irq;
-
-	if (link->is_frontend)
-		irq = bind_evtchn_to_irqhandler_lateeoi(link->port,
-							link_interrupt, 0,
-							link->name, link);
-	else
-		irq = bind_interdomain_evtchn_to_irqhandler_lateeoi(link->xbdev,
-								    peer_port,
-								    link_interrupt,
-								    0,
-								    link->name,
-								    link);
-	if (irq < 0)
-		return irq;
-	link->irq = irq;
-	link->port = 0;		/* unbinding closes it */
-	return 0;
-}
-
-static void link_unbind(struct fido_link *link)
-{
-	int irq = link->irq;
-
-	link->irq = 0;
-	if (irq)
-		unbind_from_irqhandler(irq, link);
-	if (link->port)
-		xenbus_free_evtchn(link->xbdev, link->port);
-	link->port = 0;
-	clear_bit(0, &link->eoi_pending);
-}
-
-static int link_export(struct fido_link *link)
-{
-	struct fido_export *export;
-	unsigned int self;
-
-	if (xenbus_scanf(XBT_NIL, "domid", "", "%u", &self) != 1)
-		return -ENODEV;
-	/* before the try: what peers let go meanwhile is worth another one */
-	link->starved_by = fido_quarantine_grants();
-	export = fido_export_create(self, link->peer, &link->removing);
-	if (export == ERR_PTR(-ENOSPC) && link->starved_by)
-		return -EBUSY;
-	link->starved_by = 0;
-	if (IS_ERR(export))
-		return PTR_ERR(export);
-	fido_pace_count(&link->starts, jiffies, FIDO_STARTS_JIFFIES);
-	fido_link_set_export(link, export);
-	return 0;
-}
-
-static int link_map_peer(struct fido_link *link)
-{
-	struct fido_window *window;
-	unsigned int root_ref;
-	int err;
-
-	err = fido_link_read_nodes(link, &root_ref);
-	if (err)
-		return err;
-	window = fido_window_create(link->peer, root_ref, &link->removing);
-	if (IS_ERR(window))
-		return PTR_ERR(window);
-	fido_link_set_window(link, window);
-	return 0;
-}
-
 static void link_up(struct fido_link *link)
 {
 	link_change_state(link, FIDO_LINK_UP);
@@ -241,8 +156,9 @@ static void link_close(struct fido_link *link);
 
 /*
  * Would it fail the same way again? The peer that goes away in the middle is
- * no reason to give up. Nor is a lack of memory, however long it lasts: nobody
- * would take that back, and disks may wait for this link.
+ * no reason to give up. Nor is a lack of memory, or of grants that others are
+ * about to give back, however long it lasts: nobody would take that back, and
+ * disks may wait for this link.
  */
 static bool link_failed_for_good(struct fido_link *link, int err)
 {
@@ -256,10 +172,32 @@ static bool link_failed_for_good(struct fido_link *link, int err)
 	case -EBUSY:
 	case -EINTR:
 	case -ENOMEM:
+	case -ESTALE:
 		return false;
 	default:
 		return ++link->failures >= MAX_FAILURES;
 	}
+}
+
+/*
+ * What has been missing is there again some time, and nothing tells when. A peer
+ * that starts over without end is followed less and less often, too.
+ */
+static bool link_is_starved(const struct fido_link *link, int err)
+{
+	return err == -ENOMEM || err == -ESTALE ||
+	       (err == -EBUSY && !link->starved_by);
+}
+
+static const char link_waits_for_others[] =
+	": too little is left while links end or start, or memory is held: trying again";
+
+/* The line for xl.cfg, which is in the log, may not be needed then. */
+static const char *link_fail_more(int err)
+{
+	if (err == -ESTALE)
+		return ": the peer has started over meanwhile: trying again";
+	return err == -EBUSY ? link_waits_for_others : "";
 }
 
 /* Show the error in xenstore, give up what is there. */
@@ -267,10 +205,12 @@ static void link_fail(struct fido_link *link, int err, const char *doing)
 {
 	/* of a version fido_link_check_version() has told */
 	if (err != -EINTR && err != -EPROTONOSUPPORT)
-		xenbus_dev_error(link->xbdev, err, "%s", doing);
+		xenbus_dev_error(link->xbdev, err, "%s%s", doing,
+				 link_fail_more(err));
 	if (link_failed_for_good(link, err))
 		cmpxchg(&link->broken, NULL, doing);
-	link->nr_starved = err == -ENOMEM ? link->nr_starved + 1 : 0;
+	link->nr_starved = link_is_starved(link, err) ?
+			   link->nr_starved + 1 : 0;
 	link->retry_at = jiffies + (RETRY_SECS * HZ / 2 <<
 				    clamp(link->nr_starved, 1U, 5U));
 	link_close(link);
@@ -300,7 +240,7 @@ static void link_offer(struct fido_link *link)
 	int err;
 
 	link_change_state(link, FIDO_LINK_OFFERED);
-	err = link_export(link);
+	err = fido_link_export(link);
 	if (err)
 		return link_fail(link, err, "exporting memory");
 	err = xenbus_alloc_evtchn(link->xbdev, &link->port);
@@ -317,10 +257,12 @@ static void link_connect_frontend(struct fido_link *link)
 {
 	int err;
 
-	err = link_map_peer(link);
+	err = fido_link_map_peer(link);
 	if (err)
 		return link_fail(link, err, "mapping the backend's memory");
-	err = link_bind(link, 0);
+	err = fido_link_bind(link, 0);
+	if (!err && !fido_link_offer_stands(link))
+		err = -ESTALE;
 	if (err)
 		return link_fail(link, err, "binding the event channel");
 	link_up(link);
@@ -330,20 +272,22 @@ static void link_connect_frontend(struct fido_link *link)
 /* Backend: the frontend exports its memory. */
 static void link_connect_backend(struct fido_link *link)
 {
-	unsigned int port;
 	int err;
 
 	link_change_state(link, FIDO_LINK_OFFERED);
 	if (xenbus_scanf(XBT_NIL, link->xbdev->otherend, FIDO_XS_EVTCHN, "%u",
-			 &port) != 1)
+			 &link->peer_port) != 1)
 		return link_fail(link, -ENOENT, "reading " FIDO_XS_EVTCHN);
-	err = link_export(link);
+	err = fido_link_export(link);
 	if (err)
 		return link_fail(link, err, "exporting memory");
-	err = link_map_peer(link);
+	err = fido_link_map_peer(link);
 	if (err)
 		return link_fail(link, err, "mapping the frontend's memory");
-	err = link_bind(link, port);
+	err = fido_link_bind(link, link->peer_port);
+	/* bound or not: was it that of this life of the frontend? */
+	if (!fido_link_offer_stands(link))
+		err = -ESTALE;
 	if (err)
 		return link_fail(link, err, "binding the event channel");
 	err = fido_link_write_nodes(link);
@@ -368,7 +312,7 @@ static void link_close(struct fido_link *link)
 	if (was_up)
 		fido_services_detach(link);
 	link_change_state(link, FIDO_LINK_CLOSING);
-	link_unbind(link);
+	fido_link_unbind(link);
 	fido_link_end_drains(link);
 	link->closing = fido_link_window(link);
 	fido_link_set_window(link, NULL);
@@ -386,20 +330,6 @@ static bool peer_has_closed(enum xenbus_state peer)
 {
 	return peer == XenbusStateClosed || peer == XenbusStateUnknown ||
 	       peer == XenbusStateInitialising || peer == XenbusStateInitWait;
-}
-
-static void link_revoke(struct fido_link *link)
-{
-	struct fido_export *export = link->export;
-	LIST_HEAD(held);
-
-	if (!export)
-		return;
-	fido_link_set_export(link, NULL);
-	mutex_lock(&link->held_lock);
-	list_splice_init(&link->held, &held);
-	mutex_unlock(&link->held_lock);
-	fido_export_destroy(export, &held);
 }
 
 /*
@@ -435,7 +365,7 @@ static bool link_step_down(struct fido_link *link, enum xenbus_state peer)
 	if (!peer_has_closed(peer) &&
 	    time_before(jiffies, link->close_deadline))
 		return true;
-	link_revoke(link);
+	fido_link_revoke(link);
 	return false;
 }
 
@@ -556,7 +486,8 @@ static void link_work_again(struct fido_link *link)
  */
 static void link_look_anew(struct fido_link *link)
 {
-	if (!link->anew_at && fido_link_is_anew(link))
+	/* as long as we could not write there they are not */
+	if (!link->anew_at && !link->unshown && fido_link_is_anew(link))
 		link->anew_at = (jiffies + ANEW_DELAY) ?: 1;
 }
 
@@ -664,7 +595,8 @@ static int link_watch(struct fido_link *link)
 	err = register_xenbus_watch(&link->service_watch);
 	if (err)
 		kfree(link->service_watch.node);
-	return err;
+	/* xenstore's quota: there may be room again */
+	return err == -ENOSPC ? -EDQUOT : err;
 }
 
 static void link_unwatch(struct fido_link *link)
@@ -715,7 +647,7 @@ static void link_free(struct fido_link *link)
  * @is_frontend: our role
  *
  * Context: process, sleeps; a ->probe() of xenbus.
- * Return: 0 or an error.
+ * Return: 0, -EEXIST or -ENOSPC of fido_link_enlist(), or an error that may pass.
  */
 int fido_link_add(struct xenbus_device *xbdev, bool is_frontend)
 {
@@ -735,12 +667,11 @@ int fido_link_add(struct xenbus_device *xbdev, bool is_frontend)
 	fido_debugfs_add_link(link);
 	/*
 	 * A frontend without a backend waits in Closed: in a lower state the
-	 * kernel would keep modprobe waiting for up to 30 seconds.
+	 * kernel would keep modprobe waiting for up to 30 seconds. What cannot
+	 * be written now is by the work, which the new watch has run.
 	 */
-	err = fido_link_show_state(link, is_frontend ? XenbusStateClosed :
-						       XenbusStateInitWait);
-	if (err)
-		goto err_delist;
+	fido_link_show_state(link, is_frontend ? XenbusStateClosed :
+						 XenbusStateInitWait);
 	/* the last step: from here on the work runs */
 	err = link_watch(link);
 	if (err)
@@ -769,7 +700,7 @@ static void link_finish(struct fido_link *link)
 		fido_window_abandon(link->closing);
 	link->closing = NULL;
 	fido_link_show_state(link, XenbusStateClosed);
-	link_revoke(link);
+	fido_link_revoke(link);
 }
 
 /**

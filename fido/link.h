@@ -50,12 +50,15 @@ enum fido_link_state {
  * @last_gen: generation that this side used last
  * @drain: pages that the peer's generation @drain_gen may be using, or NULL
  * @drain_gen: see @drain
+ * @wanted_gen: the same of a drain for which there was no memory so far; zero:
+ *	there is none to begin
  * @add_failed: the service in xenstore could not be made, and that was reported
  */
 struct fido_link_slot {
 	u32 last_gen;
 	struct fido_drain *drain;
 	u32 drain_gen;
+	u32 wanted_gen;
 	bool add_failed;
 };
 
@@ -71,6 +74,9 @@ struct fido_link_slot {
  * @work: looks at everything and takes the next step
  * @state: changed by link_change_state() only
  * @export: our memory for the peer
+ * @peer_root_ref: what the peer's nodes said of its root page, when it was mapped
+ * @peer_port: what those of a frontend said of its event channel
+ * @revoking: what was @export is being revoked
  * @window: the peer's memory; RCU, since other links look for the owners of
  *	forwarded addresses
  * @closing: a window that is being unmapped
@@ -93,11 +99,12 @@ struct fido_link_slot {
  *	failed; set once, until the link is made anew
  * @close_deadline: jiffies until which the peer may take to close
  * @failures: steps that failed since the link was up
- * @nr_starved: the latest ones in a row for which there was no memory: they are
- *	tried again less and less often, and do not count in @failures
+ * @nr_starved: the latest ones in a row for which something was missing that
+ *	will be there again: they are tried again less and less often, and do
+ *	not count in @failures
  * @retry_at: jiffies before which a failed step is not tried again; zero: none
  * @starved_by: grants in quarantine when there were too few left for an export;
- *	zero: there were enough, or nothing would give some back
+ *	zero: there were enough, nothing would give some back, or other links do
  * @starts: how often an export was made, which the peer can bring about
  * @told_version: the peer's version of the protocol, which is not ours
  * @is_told: that one was reported, since the nodes were made
@@ -130,6 +137,9 @@ struct fido_link {
 	struct delayed_work work;
 	enum fido_link_state state;
 	struct fido_export *export;
+	unsigned int peer_root_ref;
+	unsigned int peer_port;
+	bool revoking;
 	struct fido_window __rcu *window;
 	struct fido_window *closing;
 	evtchn_port_t port;
@@ -213,13 +223,14 @@ const struct fido_window *fido_window_of_page(const struct page *page,
 /* nodes.c */
 int fido_transact(int (*write)(struct xenbus_transaction xbt, const void *data),
 		  const void *data);
-int fido_link_show_state(struct fido_link *link, enum xenbus_state state);
+void fido_link_show_state(struct fido_link *link, enum xenbus_state state);
 void fido_link_step_nodes(struct fido_link *link);
 bool fido_link_is_anew(const struct fido_link *link);
 int fido_link_write_nodes(struct fido_link *link);
 const char *fido_link_nodes_error(int err);
 int fido_link_check_version(struct fido_link *link);
 int fido_link_read_nodes(struct fido_link *link, unsigned int *root_ref);
+bool fido_link_offer_stands(const struct fido_link *link);
 void fido_link_show_suspended(const struct fido_link *link, bool suspended);
 int fido_link_show_silent(const struct fido_link *link, bool silent);
 

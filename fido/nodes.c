@@ -122,12 +122,11 @@ static int link_write_state(struct fido_link *link, enum xenbus_state state)
  * @state: state
  *
  * Who waits for it would wait for ever: what cannot be written is tried again
- * by fido_link_step_nodes().
+ * by fido_link_step_nodes(), and logged. A node that is gone is none to write.
  *
  * Context: process, sleeps.
- * Return: 0, also if the node is gone; or an error, which is logged.
  */
-int fido_link_show_state(struct fido_link *link, enum xenbus_state state)
+void fido_link_show_state(struct fido_link *link, enum xenbus_state state)
 {
 	int err = link_write_state(link, state);
 
@@ -136,7 +135,6 @@ int fido_link_show_state(struct fido_link *link, enum xenbus_state state)
 			state, err);
 	link->shown = state;
 	link->unshown = err;
-	return err;
 }
 
 /**
@@ -269,6 +267,37 @@ int fido_link_read_nodes(struct fido_link *link, unsigned int *root_ref)
 			 "%u", root_ref) != 1)
 		return -ENOENT;
 	return 0;
+}
+
+static bool link_peer_has(const struct fido_link *link, const char *name,
+			  unsigned int value)
+{
+	unsigned int now;
+
+	return xenbus_scanf(XBT_NIL, link->xbdev->otherend, name, "%u",
+			    &now) == 1 && now == value;
+}
+
+/**
+ * fido_link_offer_stands - has the peer still what was read of it?
+ * @link: link with @peer_root_ref; as a backend, with @peer_port
+ *
+ * Its nodes are not read at one time, and what they name is used later. A peer
+ * that is loaded anew in between may have given these references to other pages
+ * and other ports. Before it takes anything back it leaves the state in which it
+ * may be connected to.
+ *
+ * Context: process, sleeps.
+ * Return: false if not, or if that cannot be read.
+ */
+bool fido_link_offer_stands(const struct fido_link *link)
+{
+	if (!link_peer_has(link, FIDO_XS_ROOT_REF, link->peer_root_ref))
+		return false;
+	if (link->is_frontend)
+		return link_peer_has(link, "state", XenbusStateConnected);
+	return link_peer_has(link, FIDO_XS_EVTCHN, link->peer_port) &&
+	       link_peer_has(link, "state", XenbusStateInitialised);
 }
 
 /* Only while the toolstack wants the link. */

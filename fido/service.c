@@ -1,18 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Services: which ones there are (xenstore), and the handshake with the peer's
- * half of each (service table of the root page, see include/fido_proto.h).
+ * Service: the handshake with the peer's half (service table of the root page,
+ * see include/fido_proto.h), and the interface to clients.
  */
 #include <linux/io.h>
 #include <linux/jiffies.h>
 #include <linux/kernel.h>
 #include <linux/sched/mm.h>
-#include <linux/slab.h>
 #include <linux/string.h>
-#include <xen/xenbus.h>
 
 #include "chan.h"
-#include "debugfs.h"
 #include "export.h"
 #include "heart.h"
 #include "link.h"
@@ -213,42 +210,43 @@ static void service_refuse(struct fido_service *service,
 		   view->nr_channels,
 		   (int)strnlen((const char *)view->type, FIDO_TYPE_LEN),
 		   view->type);
+	service->is_refused = true;
 	/* nothing of it is used: the peer need not keep it */
 	fido_link_drain(service->link, service->sid, view->gen);
 }
 
 /*
- * Nothing is wrong with the offer: this domain is short of event channels, of
- * which the link's backend needs one of its own for each of the peer's.
+ * Nothing is wrong with the offer. The link's backend needs an event channel of
+ * its own for each of the peer's, and this domain may be short of those; or the
+ * peer's is not there. It is not up to the peer how often that is tried.
  */
-static bool service_is_short(const struct fido_service *service, int err)
-{
-	return !service->link->is_frontend &&
-	       (err == -ENOSPC || err == -ENOMEM);
-}
-
 static void service_connect_later(struct fido_service *service, int err)
 {
+	bool is_short = err == -ENOSPC || err == -ENOMEM;
+
 	fido_chans_disconnect(service->chans, false);
-	if (!service->is_short)
+	service->retry_at = (jiffies + FIDO_STARVED_DELAY) ?: 1;
+	if (service->bind_err != err)
 		fido_error(service->fdev, err,
-			   "cannot bind event channels, trying again: see max_event_channels in xl.cfg");
-	service->is_short = true;
+			   "cannot bind event channels, trying again%s",
+			   is_short ? ": see max_event_channels in xl.cfg" : "");
+	service->bind_err = err;
 }
 
 /*
  * Once more from the beginning, as the client may have used the rings already,
  * and the kernel may have closed a port: the peer sees a service that was away.
  */
-static void service_starve(struct fido_service *service)
+static void service_starve(struct fido_service *service, int err)
 {
 	unsigned int tries = service->nr_starved;
 
 	/* before anything that takes its time, for the port that may be closed */
 	service_retire(service);
 	if (!tries)
-		fido_error(service->fdev, -ENOMEM,
-			   "cannot start, there is no memory: trying again");
+		fido_error(service->fdev, err, "cannot start, %s: trying again",
+			   err == -ENOMEM ? "there is no memory" :
+					    "event channels cannot be bound");
 	/* each try may leave rings that the peer holds, and it counts them */
 	service->retry_at = (jiffies +
 			     (FIDO_STARVED_DELAY << min(tries, 5U))) ?: 1;
@@ -264,6 +262,27 @@ static bool service_must_wait(struct fido_service *service)
 	return false;
 }
 
+/* The kernel may have closed a frontend's own port: it needs another one. */
+static void service_bind_failed(struct fido_service *service, int err)
+{
+	if (service->link->is_frontend)
+		service_starve(service, err);
+	else
+		service_connect_later(service, err);
+}
+
+/*
+ * What was told of earlier tries to connect is over: whoever reads an error
+ * takes it for the state. ->up(), which may have another to tell, comes later.
+ */
+static void service_match(struct fido_service *service)
+{
+	if (service->bind_err || service->is_refused)
+		fido_service_clear(service, FIDO_XS_SERVICE_ERROR);
+	service->bind_err = 0;
+	service->is_refused = false;
+}
+
 /* Returns false if it has to be tried again later. */
 static bool service_connect(struct fido_service *service,
 			    const struct service_view *view)
@@ -275,21 +294,15 @@ static bool service_connect(struct fido_service *service,
 		err = fido_chans_connect(service->chans,
 					 fido_link_window(service->link),
 					 view->chan_table);
-	if (service_is_short(service, err)) {
-		service_connect_later(service, err);
-		return false;
-	}
-	if (err == -ENOMEM) {
-		service_starve(service);
-		return false;
-	}
-	if (err) {
+	if (err == -EINVAL || err == -EPROTO) {
 		service_refuse(service, view, err);
 		return true;
 	}
-	if (service->is_short)
-		fido_service_clear(service, FIDO_XS_SERVICE_ERROR);
-	service->is_short = false;
+	if (err) {
+		service_bind_failed(service, err);
+		return false;
+	}
+	service_match(service);
 	fido_affinity_restore(service);
 	service->chans->used = true;
 	fido_link_undrain(service->link, service->sid, view->gen);
@@ -308,7 +321,7 @@ static bool service_up(struct fido_service *service)
 			   driver);
 	err = drv->up(service->fdev);
 	if (err == -ENOMEM) {
-		service_starve(service);
+		service_starve(service, err);
 		return false;
 	}
 	if (err) {
@@ -389,7 +402,8 @@ static bool service_step(struct fido_service *service)
 	if (!service->chans || !view.gen)
 		return false;
 	if (!service->peer_gen && view.gen != service->refused_gen) {
-		if (!service_connect(service, &view))
+		if (service_must_wait(service) ||
+		    !service_connect(service, &view))
 			return true;
 		/*
 		 * The echo that was seen may be that of the peer's previous
@@ -510,193 +524,6 @@ EXPORT_SYMBOL_GPL(fido_peer_domid);
 
 /* All services of a link; called by the link's work only */
 
-/* No watch fires when memory comes back: then the scan has to come again. */
-static void service_add_failed(struct fido_link *link, unsigned int sid,
-			       int err)
-{
-	if (!link->slot[sid].add_failed)
-		dev_err(&link->xbdev->dev, "cannot add service %u: error %d%s\n",
-			sid, err, err == -ENOMEM ? ", trying again" : "");
-	link->slot[sid].add_failed = true;
-	if (err == -ENOMEM)
-		WRITE_ONCE(link->rescan, true);
-}
-
-static void service_add(struct fido_link *link, unsigned int sid,
-			const char *type)
-{
-	struct fido_service *service = kzalloc(sizeof(*service), GFP_KERNEL);
-	struct fido_device *fdev;
-
-	if (!service) {
-		service_add_failed(link, sid, -ENOMEM);
-		return;
-	}
-	service->link = link;
-	service->sid = sid;
-	mutex_init(&service->lock);
-	mutex_init(&service->error_lock);
-	service->attached = link->state == FIDO_LINK_UP;
-	/* before anything else: nodes that are replaced later lack the mark */
-	service->marked = fido_service_write(service, FIDO_XS_SERVICE_SEEN, "1");
-	link->service[sid] = service;
-	fdev = fido_device_add(service, type);
-	if (IS_ERR(fdev)) {
-		link->service[sid] = NULL;
-		service_add_failed(link, sid, PTR_ERR(fdev));
-		return;
-	}
-	link->slot[sid].add_failed = false;
-	fido_debugfs_add_service(service);
-}
-
-static void service_remove(struct fido_link *link, unsigned int sid)
-{
-	struct fido_service *service = link->service[sid];
-
-	fido_debugfs_remove_service(service);
-	/* the driver's ->remove() is followed by fido_disable() */
-	fido_device_remove(service->fdev);
-	/* nobody has anything of it now: whoever removes it may wait for that */
-	fido_service_clear(service, FIDO_XS_SERVICE_STATE);
-	link->service[sid] = NULL;
-	put_device(&service->fdev->dev);
-}
-
-/*
- * The toolstack may remove a service and put another one in its place before we
- * look: of the same type perhaps, but with another device. Our mark has gone
- * with the nodes then.
- */
-static bool service_is_anew(const struct fido_service *service)
-{
-	char path[128];
-	char *mark;
-
-	if (!service->marked)
-		return false;
-	fido_service_path(service, path, sizeof(path));
-	mark = xenbus_read(XBT_NIL, path, FIDO_XS_SERVICE_SEEN, NULL);
-	if (IS_ERR(mark))
-		return PTR_ERR(mark) == -ENOENT;
-	kfree(mark);
-	return false;
-}
-
-/* A type that is empty or too long counts as none. */
-static char *service_read_type(struct fido_link *link, const char *sid)
-{
-	char dir[128];
-	char *type;
-
-	snprintf(dir, sizeof(dir), "%s/" FIDO_XS_SERVICE "/%s",
-		 link->xbdev->nodename, sid);
-	type = xenbus_read(XBT_NIL, dir, FIDO_XS_SERVICE_TYPE, NULL);
-	if (!IS_ERR(type) && strlen(type) > 0 && strlen(type) < FIDO_TYPE_LEN)
-		return type;
-	if (IS_ERR(type))
-		return type;
-	kfree(type);
-	return ERR_PTR(-ENOENT);
-}
-
-static bool service_sid(struct fido_link *link, const char *name,
-			unsigned int *sid)
-{
-	if (!kstrtouint(name, 10, sid) && *sid < FIDO_MAX_SERVICES)
-		return true;
-	dev_warn(&link->xbdev->dev, "ignoring service %s: ids go from 0 to %u\n",
-		 name, FIDO_MAX_SERVICES - 1);
-	return false;
-}
-
-/* Is it still the one that we know? */
-static void service_scan_one(struct fido_link *link, const char *name,
-			     unsigned long *seen)
-{
-	unsigned int sid;
-	char *type;
-
-	if (!service_sid(link, name, &sid))
-		return;
-	type = service_read_type(link, name);
-	if (PTR_ERR_OR_ZERO(type) == -ENOENT)
-		return;		/* being made or removed: the watch fires */
-	__set_bit(sid, seen);
-	if (IS_ERR(type)) {
-		WRITE_ONCE(link->rescan, true);
-		return;
-	}
-	if (link->service[sid] &&
-	    (strcmp(link->service[sid]->fdev->type, type) ||
-	     service_is_anew(link->service[sid])))
-		service_remove(link, sid);
-	kfree(type);
-}
-
-static void service_scan_new(struct fido_link *link, unsigned int sid)
-{
-	char name[12];
-	char *type;
-
-	snprintf(name, sizeof(name), "%u", sid);
-	type = service_read_type(link, name);
-	if (IS_ERR(type)) {
-		if (PTR_ERR(type) != -ENOENT)
-			WRITE_ONCE(link->rescan, true);
-		return;
-	}
-	service_add(link, sid, type);
-	kfree(type);
-}
-
-/**
- * fido_services_scan - add and remove services as xenstore says
- * @link: link; its @rescan is set again if something could not be read
- *
- * Context: the link's work.
- */
-void fido_services_scan(struct fido_link *link)
-{
-	DECLARE_BITMAP(seen, FIDO_MAX_SERVICES) = {};
-	unsigned int i, nr = 0;
-	char **name;
-
-	name = xenbus_directory(XBT_NIL, link->xbdev->nodename,
-				FIDO_XS_SERVICE, &nr);
-	if (IS_ERR(name) && PTR_ERR(name) != -ENOENT) {
-		WRITE_ONCE(link->rescan, true);
-		return;
-	}
-	if (!IS_ERR(name)) {
-		for (i = 0; i < nr; i++)
-			service_scan_one(link, name[i], seen);
-		kfree(name);
-	}
-	for (i = 0; i < FIDO_MAX_SERVICES; i++)
-		if (link->service[i] && !test_bit(i, seen))
-			service_remove(link, i);
-	/* a disk may go on under another id: it has to be let go first */
-	for_each_set_bit(i, seen, FIDO_MAX_SERVICES)
-		if (!link->service[i])
-			service_scan_new(link, i);
-}
-
-/**
- * fido_services_remove - remove all services
- * @link: link
- *
- * Context: the link's work, or after its end.
- */
-void fido_services_remove(struct fido_link *link)
-{
-	unsigned int i;
-
-	for (i = 0; i < FIDO_MAX_SERVICES; i++)
-		if (link->service[i])
-			service_remove(link, i);
-}
-
 static void service_attach(struct fido_service *service, bool attached)
 {
 	mutex_lock(&service->lock);
@@ -760,35 +587,5 @@ bool fido_services_step(struct fido_link *link)
 		fido_heart_tell(service);
 		mutex_unlock(&service->lock);
 	}
-	return again;
-}
-
-/* Returns true if it has to be called again later. */
-static bool service_probe(struct fido_service *service)
-{
-	unsigned long at = READ_ONCE(service->probe_at);
-
-	if (!at)
-		return false;
-	if (time_after_eq(jiffies, at))
-		fido_device_probe(service->fdev);
-	return READ_ONCE(service->probe_at);
-}
-
-/**
- * fido_services_probe - probe those again whose drivers missed something
- * @link: link
- *
- * Context: the link's work.
- * Return: true if it has to be called again, without an event.
- */
-bool fido_services_probe(struct fido_link *link)
-{
-	bool again = false;
-	unsigned int i;
-
-	for (i = 0; i < FIDO_MAX_SERVICES; i++)
-		if (link->service[i])
-			again |= service_probe(link->service[i]);
 	return again;
 }

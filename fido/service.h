@@ -33,15 +33,17 @@ struct fido_link;
  * @attached: the link is up
  * @chans: channels offered under the current generation, or NULL
  * @peer_gen: generation of the peer that @chans is connected to, or zero
- * @refused_gen: generation of the peer that could not be connected to
+ * @refused_gen: generation of the peer that did not match
  * @refused: offers of the peer that did not match
+ * @is_refused: the latest did not, and that was reported
  * @renewed: offers that it took back after we had connected to them
  * @is_slowed: the peer renews them without end, and that was reported
  * @offer_failed: the last attempt to offer failed, and was reported
- * @is_short: of event channels to connect with, and that was reported
+ * @bind_err: why event channels cannot be bound to those of the peer, as was
+ *	reported; zero: nothing was
  * @waits: for the peer to let go of earlier offers, and that was reported
- * @nr_starved: tries to start for which there was no memory, since the last
- *	that succeeded; the first was reported
+ * @nr_starved: tries to start for which there was no memory, or no event
+ *	channel, since the last that succeeded; the first was reported
  * @retry_at: jiffies before which the start is not tried again; zero: at once
  * @probe_at: the same for the driver's ->probe(), and whether that has to be
  *	called at all; set with the device locked
@@ -70,10 +72,11 @@ struct fido_service {
 	u32 peer_gen;
 	u32 refused_gen;
 	struct fido_pace refused;
+	bool is_refused;
 	struct fido_pace renewed;
 	bool is_slowed;
 	bool offer_failed;
-	bool is_short;
+	int bind_err;
 	bool waits;
 	unsigned int nr_starved;
 	unsigned long retry_at;
@@ -89,11 +92,13 @@ struct fido_service {
 	struct dentry *debugfs;
 };
 
-void fido_services_scan(struct fido_link *link);
-void fido_services_remove(struct fido_link *link);
 void fido_services_attach(struct fido_link *link);
 void fido_services_detach(struct fido_link *link);
 bool fido_services_step(struct fido_link *link);
+
+/* services.c */
+void fido_services_scan(struct fido_link *link);
+void fido_services_remove(struct fido_link *link);
 bool fido_services_probe(struct fido_link *link);
 
 /* service_nodes.c */

@@ -24,9 +24,9 @@ static bool fido_otherend_will_handle(struct xenbus_watch *watch,
 }
 
 /*
- * A device that was not probed for lack of memory, or of a watch on the other
- * end, is tried again, as nobody would tell that there is some: less and less
- * often, since xenbus logs each failure.
+ * A device that was not probed for lack of memory, of what xenstore grants a
+ * domain, or of a watch on the other end, is tried again, as nobody would tell
+ * that there is some: less and less often, since xenbus logs each failure.
  */
 #define PROBE_MIN_SECS		1
 #define PROBE_MAX_SECS		32
@@ -78,7 +78,8 @@ static int fido_probe(struct xenbus_device *xbdev, bool is_frontend)
 	unsigned int noio = memalloc_noio_save();
 	int err = fido_link_add(xbdev, is_frontend);
 
-	if (err == -ENOMEM)
+	/* too many links, or two with one peer, are the toolstack's to mend */
+	if (err && err != -EEXIST && err != -ENOSPC)
 		fido_probe_later();
 	memalloc_noio_restore(noio);
 	return err;

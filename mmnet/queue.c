@@ -10,6 +10,7 @@
  * queue look at the ring now and then. That is all the watchdog needed: the
  * one of the network core would warn about a peer that is merely paused.
  */
+#include <linux/cpu.h>
 #include <linux/cpumask.h>
 #include <linux/jiffies.h>
 #include <linux/minmax.h>
@@ -164,11 +165,22 @@ void mmnet_queue_event(struct fido_chan *chan, void *priv)
  * mmnet_queue_cpu - which CPU gets a queue's events by default?
  * @index: number of the queue
  *
+ * Context: process, under cpus_read_lock(): a CPU that goes offline meanwhile
+ * has the kernel find none.
  * Return: a CPU that is online; the queues take turns.
  */
 unsigned int mmnet_queue_cpu(unsigned int index)
 {
 	return cpumask_local_spread(index, NUMA_NO_NODE);
+}
+
+static void queue_set_affinity(const struct mmnet_queue *q)
+{
+	if (q->dev->num_tx_queues == 1)
+		return;
+	cpus_read_lock();
+	fido_chan_set_affinity(q->chan, mmnet_queue_cpu(q->index));
+	cpus_read_unlock();
 }
 
 /**
@@ -185,8 +197,7 @@ void mmnet_queue_up(struct mmnet_queue *q, struct fido_chan *chan)
 	q->delay = 1;
 	mmnet_moder_up(&q->moder);
 	fido_chan_set_priv(chan, q);
-	if (q->dev->num_tx_queues > 1)
-		fido_chan_set_affinity(chan, mmnet_queue_cpu(q->index));
+	queue_set_affinity(q);
 	napi_enable(&q->napi);
 	/* it has its id now, in any case */
 	mmnet_xdp_up(q);
