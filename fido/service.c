@@ -563,26 +563,6 @@ static void service_remove(struct fido_link *link, unsigned int sid)
 	put_device(&service->fdev->dev);
 }
 
-/*
- * The toolstack may remove a service and put another one in its place before we
- * look: of the same type perhaps, but with another device. Our mark has gone
- * with the nodes then.
- */
-static bool service_is_anew(const struct fido_service *service)
-{
-	char path[128];
-	char *mark;
-
-	if (!service->marked)
-		return false;
-	fido_service_path(service, path, sizeof(path));
-	mark = xenbus_read(XBT_NIL, path, FIDO_XS_SERVICE_SEEN, NULL);
-	if (IS_ERR(mark))
-		return PTR_ERR(mark) == -ENOENT;
-	kfree(mark);
-	return false;
-}
-
 /* A type that is empty or too long counts as none. */
 static char *service_read_type(struct fido_link *link, const char *sid)
 {
@@ -629,7 +609,7 @@ static void service_scan_one(struct fido_link *link, const char *name,
 	}
 	if (link->service[sid] &&
 	    (strcmp(link->service[sid]->fdev->type, type) ||
-	     service_is_anew(link->service[sid])))
+	     fido_service_is_anew(link->service[sid])))
 		service_remove(link, sid);
 	kfree(type);
 }

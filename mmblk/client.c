@@ -582,7 +582,8 @@ void mmblk_client_end(struct mmblk_client *client)
  * Does the disk outlive its service? The server must have promised that nothing
  * is lost with its VM. Whoever removes the disk, and not merely the link to a
  * VM that died, says so before. If that cannot be read, though fido_param() took
- * its time, it stays: one that is parked can still be given up.
+ * its time, or has gone with the nodes, it stays: one that is parked can still
+ * be given up.
  */
 static bool mmblk_client_stays(struct mmblk_client *client)
 {
