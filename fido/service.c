@@ -563,21 +563,42 @@ static void service_remove(struct fido_link *link, unsigned int sid)
 	put_device(&service->fdev->dev);
 }
 
-/* A type that is empty or too long counts as none. */
-static char *service_read_type(struct fido_link *link, const char *sid)
+/*
+ * Between fido_enable() and fido_disable() there is a driver. One that is being
+ * unbound has got past the latter, and gives up by itself.
+ */
+static void service_give_up(struct fido_service *service)
 {
-	char dir[128];
-	char *type;
+	struct fido_driver *drv;
 
-	snprintf(dir, sizeof(dir), "%s/" FIDO_XS_SERVICE "/%s",
-		 link->xbdev->nodename, sid);
-	type = xenbus_read(XBT_NIL, dir, FIDO_XS_SERVICE_TYPE, NULL);
-	if (!IS_ERR(type) && strlen(type) > 0 && strlen(type) < FIDO_TYPE_LEN)
-		return type;
-	if (IS_ERR(type))
-		return type;
-	kfree(type);
-	return ERR_PTR(-ENOENT);
+	mutex_lock(&service->lock);
+	if (service->enabled) {
+		drv = container_of(service->fdev->dev.driver,
+				   struct fido_driver, driver);
+		if (drv->give_up) {
+			service->enabled = false;
+			if (service->attached)
+				service_retire(service);
+			drv->give_up(service->fdev);
+		}
+	}
+	mutex_unlock(&service->lock);
+}
+
+/*
+ * In two steps: the end of one may wait for what has been asked of another, as
+ * that of a disk waits for its file system, which has other disks as well.
+ */
+static void services_remove(struct fido_link *link, const unsigned long *sids)
+{
+	unsigned int noio = memalloc_noio_save();	/* see fido_disable() */
+	unsigned int i;
+
+	for_each_set_bit(i, sids, FIDO_MAX_SERVICES)
+		service_give_up(link->service[i]);
+	for_each_set_bit(i, sids, FIDO_MAX_SERVICES)
+		service_remove(link, i);
+	memalloc_noio_restore(noio);
 }
 
 static bool service_sid(struct fido_link *link, const char *name,
@@ -592,14 +613,14 @@ static bool service_sid(struct fido_link *link, const char *name,
 
 /* Is it still the one that we know? */
 static void service_scan_one(struct fido_link *link, const char *name,
-			     unsigned long *seen)
+			     unsigned long *seen, unsigned long *gone)
 {
 	unsigned int sid;
 	char *type;
 
 	if (!service_sid(link, name, &sid))
 		return;
-	type = service_read_type(link, name);
+	type = fido_service_read_type(link, name);
 	if (PTR_ERR_OR_ZERO(type) == -ENOENT)
 		return;		/* being made or removed: the watch fires */
 	__set_bit(sid, seen);
@@ -610,7 +631,7 @@ static void service_scan_one(struct fido_link *link, const char *name,
 	if (link->service[sid] &&
 	    (strcmp(link->service[sid]->fdev->type, type) ||
 	     fido_service_is_anew(link->service[sid])))
-		service_remove(link, sid);
+		__set_bit(sid, gone);
 	kfree(type);
 }
 
@@ -620,7 +641,7 @@ static void service_scan_new(struct fido_link *link, unsigned int sid)
 	char *type;
 
 	snprintf(name, sizeof(name), "%u", sid);
-	type = service_read_type(link, name);
+	type = fido_service_read_type(link, name);
 	if (IS_ERR(type)) {
 		if (PTR_ERR(type) != -ENOENT)
 			WRITE_ONCE(link->rescan, true);
@@ -639,6 +660,7 @@ static void service_scan_new(struct fido_link *link, unsigned int sid)
 void fido_services_scan(struct fido_link *link)
 {
 	DECLARE_BITMAP(seen, FIDO_MAX_SERVICES) = {};
+	DECLARE_BITMAP(gone, FIDO_MAX_SERVICES) = {};
 	unsigned int i, nr = 0;
 	char **name;
 
@@ -650,12 +672,13 @@ void fido_services_scan(struct fido_link *link)
 	}
 	if (!IS_ERR(name)) {
 		for (i = 0; i < nr; i++)
-			service_scan_one(link, name[i], seen);
+			service_scan_one(link, name[i], seen, gone);
 		kfree(name);
 	}
 	for (i = 0; i < FIDO_MAX_SERVICES; i++)
 		if (link->service[i] && !test_bit(i, seen))
-			service_remove(link, i);
+			__set_bit(i, gone);
+	services_remove(link, gone);
 	/* a disk may go on under another id: it has to be let go first */
 	for_each_set_bit(i, seen, FIDO_MAX_SERVICES)
 		if (!link->service[i])
@@ -670,11 +693,13 @@ void fido_services_scan(struct fido_link *link)
  */
 void fido_services_remove(struct fido_link *link)
 {
+	DECLARE_BITMAP(all, FIDO_MAX_SERVICES) = {};
 	unsigned int i;
 
 	for (i = 0; i < FIDO_MAX_SERVICES; i++)
 		if (link->service[i])
-			service_remove(link, i);
+			__set_bit(i, all);
+	services_remove(link, all);
 }
 
 static void service_attach(struct fido_service *service, bool attached)

@@ -99,6 +99,7 @@ bool fido_services_probe(struct fido_link *link);
 /* service_nodes.c */
 void fido_service_path(const struct fido_service *service, char *path,
 		       size_t size);
+char *fido_service_read_type(const struct fido_link *link, const char *sid);
 bool fido_service_is_anew(const struct fido_service *service);
 bool fido_service_write(struct fido_service *service, const char *name,
 			const char *value);

@@ -7,6 +7,7 @@
 #include <linux/kernel.h>
 #include <linux/kstrtox.h>
 #include <linux/slab.h>
+#include <linux/string.h>
 #include <xen/xenbus.h>
 
 #include "chan.h"
@@ -25,6 +26,31 @@ void fido_service_path(const struct fido_service *service, char *path,
 {
 	snprintf(path, size, "%s/" FIDO_XS_SERVICE "/%u",
 		 service->link->xbdev->nodename, service->sid);
+}
+
+/**
+ * fido_service_read_type - what is this service to be?
+ * @link: its link
+ * @sid: its id
+ *
+ * Context: process, sleeps.
+ * Return: the type, to be freed with kfree(), or an ERR_PTR; -ENOENT if there is
+ * none, or one that is empty or too long.
+ */
+char *fido_service_read_type(const struct fido_link *link, const char *sid)
+{
+	char dir[128];
+	char *type;
+
+	snprintf(dir, sizeof(dir), "%s/" FIDO_XS_SERVICE "/%s",
+		 link->xbdev->nodename, sid);
+	type = xenbus_read(XBT_NIL, dir, FIDO_XS_SERVICE_TYPE, NULL);
+	if (!IS_ERR(type) && strlen(type) > 0 && strlen(type) < FIDO_TYPE_LEN)
+		return type;
+	if (IS_ERR(type))
+		return type;
+	kfree(type);
+	return ERR_PTR(-ENOENT);
 }
 
 /**
