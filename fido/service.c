@@ -522,6 +522,33 @@ u16 fido_peer_domid(const struct fido_device *fdev)
 }
 EXPORT_SYMBOL_GPL(fido_peer_domid);
 
+/**
+ * fido_service_give_up - have what has been asked of a service fail
+ * @service: service that will be removed
+ *
+ * Between fido_enable() and fido_disable() there is a driver. One that is being
+ * unbound has got past the latter, and gives up by itself.
+ *
+ * Context: the link's work, or after its end; process, sleeps.
+ */
+void fido_service_give_up(struct fido_service *service)
+{
+	struct fido_driver *drv;
+
+	mutex_lock(&service->lock);
+	if (service->enabled) {
+		drv = container_of(service->fdev->dev.driver,
+				   struct fido_driver, driver);
+		if (drv->give_up) {
+			service->enabled = false;
+			if (service->attached)
+				service_retire(service);
+			drv->give_up(service->fdev);
+		}
+	}
+	mutex_unlock(&service->lock);
+}
+
 /* All services of a link; called by the link's work only */
 
 static void service_attach(struct fido_service *service, bool attached)

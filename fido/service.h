@@ -92,6 +92,7 @@ struct fido_service {
 	struct dentry *debugfs;
 };
 
+void fido_service_give_up(struct fido_service *service);
 void fido_services_attach(struct fido_link *link);
 void fido_services_detach(struct fido_link *link);
 bool fido_services_step(struct fido_link *link);
@@ -104,6 +105,8 @@ bool fido_services_probe(struct fido_link *link);
 /* service_nodes.c */
 void fido_service_path(const struct fido_service *service, char *path,
 		       size_t size);
+char *fido_service_read_type(const struct fido_link *link, const char *sid);
+bool fido_service_is_anew(const struct fido_service *service);
 bool fido_service_write(struct fido_service *service, const char *name,
 			const char *value);
 void fido_service_clear(const struct fido_service *service, const char *name);

@@ -7,6 +7,7 @@
 #include <linux/kernel.h>
 #include <linux/kstrtox.h>
 #include <linux/slab.h>
+#include <linux/string.h>
 #include <xen/xenbus.h>
 
 #include "chan.h"
@@ -27,6 +28,57 @@ void fido_service_path(const struct fido_service *service, char *path,
 		 service->link->xbdev->nodename, service->sid);
 }
 
+/**
+ * fido_service_read_type - what is this service to be?
+ * @link: its link
+ * @sid: its id
+ *
+ * Context: process, sleeps.
+ * Return: the type, to be freed with kfree(), or an ERR_PTR; -ENOENT if there is
+ * none, or one that is empty or too long.
+ */
+char *fido_service_read_type(const struct fido_link *link, const char *sid)
+{
+	char dir[128];
+	char *type;
+
+	snprintf(dir, sizeof(dir), "%s/" FIDO_XS_SERVICE "/%s",
+		 link->xbdev->nodename, sid);
+	type = xenbus_read(XBT_NIL, dir, FIDO_XS_SERVICE_TYPE, NULL);
+	if (!IS_ERR(type) && strlen(type) > 0 && strlen(type) < FIDO_TYPE_LEN)
+		return type;
+	if (IS_ERR(type))
+		return type;
+	kfree(type);
+	return ERR_PTR(-ENOENT);
+}
+
+/**
+ * fido_service_is_anew - are the nodes another service's?
+ * @service: service
+ *
+ * The toolstack may remove a service and put another one in its place before we
+ * look: of the same type perhaps, but with another device. Our mark has gone
+ * with the nodes then.
+ *
+ * Context: process, sleeps.
+ * Return: true if so, or if there are none.
+ */
+bool fido_service_is_anew(const struct fido_service *service)
+{
+	char path[128];
+	char *mark;
+
+	if (!service->marked)
+		return false;
+	fido_service_path(service, path, sizeof(path));
+	mark = xenbus_read(XBT_NIL, path, FIDO_XS_SERVICE_SEEN, NULL);
+	if (IS_ERR(mark))
+		return PTR_ERR(mark) == -ENOENT;
+	kfree(mark);
+	return false;
+}
+
 /*
  * What a parameter says can decide whether a disk goes: a lack of memory, which
  * passes, must not look like a node that is not there. Pauses of milliseconds,
@@ -41,9 +93,9 @@ void fido_service_path(const struct fido_service *service, char *path,
  * @name: name of the node
  *
  * Context: process, sleeps; for a second, perhaps, if there is no memory.
- * Return: the value, to be freed with kfree(); NULL if there is none, or if it
- * cannot be read, which is logged. In ->probe() that counts as -ENOMEM then,
- * whatever ->probe() makes of it.
+ * Return: the value, to be freed with kfree(); NULL if there is none, if the
+ * nodes are another service's by now, or if it cannot be read, which is logged.
+ * In ->probe() that counts as -ENOMEM then, whatever ->probe() makes of it.
  */
 char *fido_param(struct fido_device *fdev, const char *name)
 {
@@ -67,7 +119,13 @@ char *fido_param(struct fido_device *fdev, const char *name)
 				    "cannot read \"%s\": no memory\n", name);
 		WRITE_ONCE(service->param_lost, true);
 	}
-	return IS_ERR(value) ? NULL : value;
+	if (IS_ERR(value))
+		return NULL;
+	/* after the value: a mark that is there now was there when it was read */
+	if (!fido_service_is_anew(service))
+		return value;
+	kfree(value);
+	return NULL;
 }
 EXPORT_SYMBOL_GPL(fido_param);
 

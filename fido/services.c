@@ -9,6 +9,7 @@
 #include <linux/kernel.h>
 #include <linux/kstrtox.h>
 #include <linux/mutex.h>
+#include <linux/sched/mm.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 #include <xen/xenbus.h>
@@ -71,40 +72,19 @@ static void service_remove(struct fido_link *link, unsigned int sid)
 }
 
 /*
- * The toolstack may remove a service and put another one in its place before we
- * look: of the same type perhaps, but with another device. Our mark has gone
- * with the nodes then.
+ * In two steps: the end of one may wait for what has been asked of another, as
+ * that of a disk waits for its file system, which has other disks as well.
  */
-static bool service_is_anew(const struct fido_service *service)
+static void services_remove(struct fido_link *link, const unsigned long *sids)
 {
-	char path[128];
-	char *mark;
+	unsigned int noio = memalloc_noio_save();	/* see fido_disable() */
+	unsigned int i;
 
-	if (!service->marked)
-		return false;
-	fido_service_path(service, path, sizeof(path));
-	mark = xenbus_read(XBT_NIL, path, FIDO_XS_SERVICE_SEEN, NULL);
-	if (IS_ERR(mark))
-		return PTR_ERR(mark) == -ENOENT;
-	kfree(mark);
-	return false;
-}
-
-/* A type that is empty or too long counts as none. */
-static char *service_read_type(struct fido_link *link, const char *sid)
-{
-	char dir[128];
-	char *type;
-
-	snprintf(dir, sizeof(dir), "%s/" FIDO_XS_SERVICE "/%s",
-		 link->xbdev->nodename, sid);
-	type = xenbus_read(XBT_NIL, dir, FIDO_XS_SERVICE_TYPE, NULL);
-	if (!IS_ERR(type) && strlen(type) > 0 && strlen(type) < FIDO_TYPE_LEN)
-		return type;
-	if (IS_ERR(type))
-		return type;
-	kfree(type);
-	return ERR_PTR(-ENOENT);
+	for_each_set_bit(i, sids, FIDO_MAX_SERVICES)
+		fido_service_give_up(link->service[i]);
+	for_each_set_bit(i, sids, FIDO_MAX_SERVICES)
+		service_remove(link, i);
+	memalloc_noio_restore(noio);
 }
 
 static bool service_sid(struct fido_link *link, const char *name,
@@ -119,14 +99,14 @@ static bool service_sid(struct fido_link *link, const char *name,
 
 /* Is it still the one that we know? */
 static void service_scan_one(struct fido_link *link, const char *name,
-			     unsigned long *seen)
+			     unsigned long *seen, unsigned long *gone)
 {
 	unsigned int sid;
 	char *type;
 
 	if (!service_sid(link, name, &sid))
 		return;
-	type = service_read_type(link, name);
+	type = fido_service_read_type(link, name);
 	if (PTR_ERR_OR_ZERO(type) == -ENOENT)
 		return;		/* being made or removed: the watch fires */
 	__set_bit(sid, seen);
@@ -136,8 +116,8 @@ static void service_scan_one(struct fido_link *link, const char *name,
 	}
 	if (link->service[sid] &&
 	    (strcmp(link->service[sid]->fdev->type, type) ||
-	     service_is_anew(link->service[sid])))
-		service_remove(link, sid);
+	     fido_service_is_anew(link->service[sid])))
+		__set_bit(sid, gone);
 	kfree(type);
 }
 
@@ -147,7 +127,7 @@ static void service_scan_new(struct fido_link *link, unsigned int sid)
 	char *type;
 
 	snprintf(name, sizeof(name), "%u", sid);
-	type = service_read_type(link, name);
+	type = fido_service_read_type(link, name);
 	if (IS_ERR(type)) {
 		if (PTR_ERR(type) != -ENOENT)
 			WRITE_ONCE(link->rescan, true);
@@ -166,6 +146,7 @@ static void service_scan_new(struct fido_link *link, unsigned int sid)
 void fido_services_scan(struct fido_link *link)
 {
 	DECLARE_BITMAP(seen, FIDO_MAX_SERVICES) = {};
+	DECLARE_BITMAP(gone, FIDO_MAX_SERVICES) = {};
 	unsigned int i, nr = 0;
 	char **name;
 
@@ -177,12 +158,13 @@ void fido_services_scan(struct fido_link *link)
 	}
 	if (!IS_ERR(name)) {
 		for (i = 0; i < nr; i++)
-			service_scan_one(link, name[i], seen);
+			service_scan_one(link, name[i], seen, gone);
 		kfree(name);
 	}
 	for (i = 0; i < FIDO_MAX_SERVICES; i++)
 		if (link->service[i] && !test_bit(i, seen))
-			service_remove(link, i);
+			__set_bit(i, gone);
+	services_remove(link, gone);
 	/* a disk may go on under another id: it has to be let go first */
 	for_each_set_bit(i, seen, FIDO_MAX_SERVICES)
 		if (!link->service[i])
@@ -197,11 +179,13 @@ void fido_services_scan(struct fido_link *link)
  */
 void fido_services_remove(struct fido_link *link)
 {
+	DECLARE_BITMAP(all, FIDO_MAX_SERVICES) = {};
 	unsigned int i;
 
 	for (i = 0; i < FIDO_MAX_SERVICES; i++)
 		if (link->service[i])
-			service_remove(link, i);
+			__set_bit(i, all);
+	services_remove(link, all);
 }
 
 /* Returns true if it has to be called again later. */

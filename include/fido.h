@@ -138,6 +138,12 @@ struct fido_device {
  * @silent: the peer has given no sign of life for some time (true), or gives
  *	them again (false). It may come back at any time, and goes on with what is
  *	in the rings then: nothing has to be given up. May sleep. Optional.
+ * @give_up: the service is about to be removed, perhaps with others of its link,
+ *	and ->down() has been called if it had to be. What waits for the peer has
+ *	to fail from now on, as @remove of one service may wait for that of
+ *	another: a file system can have several disks. Serialized with ->up() and
+ *	->down(), none of which follows; must not wait for I/O. Not called if the
+ *	service is not enabled, or if it is the driver that goes. Optional.
  * @driver: for the driver core
  *
  * ->up() and ->down() strictly alternate and are serialized for a service.
@@ -151,6 +157,7 @@ struct fido_driver {
 	int (*up)(struct fido_device *fdev);
 	void (*down)(struct fido_device *fdev);
 	void (*silent)(struct fido_device *fdev, bool silent);
+	void (*give_up)(struct fido_device *fdev);
 	struct device_driver driver;
 };
 

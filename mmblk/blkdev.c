@@ -8,6 +8,7 @@
 #include <linux/device.h>
 #include <linux/mm.h>
 #include <linux/module.h>
+#include <linux/pci.h>
 #include <linux/string.h>
 
 #include "backing.h"
@@ -38,22 +39,43 @@ static bool mmblk_is_ours(const struct gendisk *disk)
 	return disk->fops->owner == THIS_MODULE;
 }
 
-/* A disk of xen-blkfront, which is another domain's */
+static bool mmblk_is_xenbus(const struct device *dev)
+{
+	return dev->bus && !strcmp(dev->bus->name, "xen");
+}
+
+/*
+ * A disk of xen-blkfront, which is another domain's. What else is below xenbus
+ * may have a cache that is reset with this VM: disks of a controller that was
+ * passed through to a PV guest are below xen-pcifront.
+ */
 static bool mmblk_is_blkfront(const struct gendisk *disk)
 {
-	struct device *dev = disk_to_dev((struct gendisk *)disk)->parent;
+	const struct device *dev = disk_to_dev((struct gendisk *)disk)->parent;
 
-	for (; dev && !mmblk_is_ours(disk); dev = dev->parent)
-		if (dev->bus && !strcmp(dev->bus->name, "xen"))
+	return dev && mmblk_is_xenbus(dev) &&
+	       !strcmp(dev_driver_string(dev), "vbd");
+}
+
+/*
+ * Are the requests' pages granted to a backend? blkfront does so, scsifront, and
+ * pvUSB below a disk. Not xen-pcifront: a PCI device reads memory by itself.
+ */
+static bool mmblk_is_granted(const struct gendisk *disk)
+{
+	const struct device *dev = disk_to_dev((struct gendisk *)disk)->parent;
+
+	for (; dev && !dev_is_pci(dev); dev = dev->parent)
+		if (mmblk_is_xenbus(dev))
 			return true;
 	return false;
 }
 
 /*
- * Can the device be given pages of another domain? xen-blkfront grants the
- * pages of its requests to its own backend, and nobody can grant what he does
- * not own. An mmblk disk names the owner. Other devices with a parent are real
- * ones. What is virtual (dm, md, loop) may have anything below.
+ * Can the device be given pages of another domain? Frontends of xenbus grant
+ * the pages of their requests to their own backend, and nobody can grant what
+ * he does not own. An mmblk disk names the owner. Other devices with a parent
+ * are real ones. What is virtual (dm, md, loop) may have anything below.
  */
 static bool mmblk_blkdev_takes_foreign(const struct gendisk *disk)
 {
@@ -61,7 +83,7 @@ static bool mmblk_blkdev_takes_foreign(const struct gendisk *disk)
 		return true;
 	if (!disk_to_dev((struct gendisk *)disk)->parent)
 		return mmblk_is_memory(disk);
-	return !mmblk_is_blkfront(disk);
+	return !mmblk_is_granted(disk);
 }
 
 /**

@@ -123,7 +123,7 @@ static void mmblk_client_run(struct mmblk_client *client)
  * of them is with a server now, as far as we know: what was, has been requeued
  * in ->down(). One that has not gone down yet, since it has not noticed or hangs,
  * may still read the data of writes that fail here, as in
- * mmblk_client_destroy().
+ * mmblk_client_fail().
  */
 static void mmblk_client_lapse(struct work_struct *work)
 {
@@ -549,12 +549,15 @@ void mmblk_client_free(struct mmblk_client *client)
 }
 
 /**
- * mmblk_client_end - the disk goes
- * @client: client; gone when this returns, or with its last user
+ * mmblk_client_fail - the disk is about to go: its requests fail from now on
+ * @client: client; its service is down, for good, or has gone before
  *
- * Its service is going, or has gone before.
+ * Where several disks go, this comes first for all of them: the end of one has
+ * the file system write to all that it has.
+ *
+ * Context: process; does not wait for requests.
  */
-void mmblk_client_end(struct mmblk_client *client)
+void mmblk_client_fail(struct mmblk_client *client)
 {
 	/*
 	 * From now on queue_rq fails everything, without a look at a channel.
@@ -566,6 +569,17 @@ void mmblk_client_end(struct mmblk_client *client)
 	WRITE_ONCE(client->dead, true);
 	spin_unlock_bh(&client->lock);
 	mmblk_client_run(client);
+}
+
+/**
+ * mmblk_client_end - the disk goes
+ * @client: client; gone when this returns, or with its last user
+ *
+ * Its service is going, or has gone before.
+ */
+void mmblk_client_end(struct mmblk_client *client)
+{
+	mmblk_client_fail(client);
 	cancel_delayed_work_sync(&client->lapse);
 	/* add_disk() may be waiting for requests: they have just been failed */
 	cancel_delayed_work_sync(&client->work);
@@ -582,14 +596,15 @@ void mmblk_client_end(struct mmblk_client *client)
  * Does the disk outlive its service? The server must have promised that nothing
  * is lost with its VM. Whoever removes the disk, and not merely the link to a
  * VM that died, says so before. If that cannot be read, though fido_param() took
- * its time, it stays: one that is parked can still be given up.
+ * its time, or has gone with the nodes, it stays: one that is parked can still
+ * be given up.
  */
 static bool mmblk_client_stays(struct mmblk_client *client)
 {
 	bool promised, stays;
 	char *keep;
 
-	if (!client->keep || !READ_ONCE(client->added))
+	if (client->dead || !client->keep || !READ_ONCE(client->added))
 		return false;
 	spin_lock_bh(&client->lock);
 	promised = client->config.flags & MMBLK_C_KEPT;
@@ -600,6 +615,14 @@ static bool mmblk_client_stays(struct mmblk_client *client)
 	stays = !keep || strcmp(keep, "no");
 	kfree(keep);
 	return stays;
+}
+
+static void mmblk_client_give_up(struct mmblk_service *service)
+{
+	struct mmblk_client *client = to_mmblk_client(service);
+
+	if (!mmblk_client_stays(client))
+		mmblk_client_fail(client);
 }
 
 static void mmblk_client_destroy(struct mmblk_service *service)
@@ -625,6 +648,7 @@ const struct mmblk_role mmblk_client_role = {
 	.start = mmblk_enable,
 	.up = mmblk_client_up,
 	.down = mmblk_client_down,
+	.give_up = mmblk_client_give_up,
 	.event = mmblk_client_event,
 	.stats = mmblk_client_stats,
 };

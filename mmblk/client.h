@@ -103,7 +103,7 @@ struct mmblk_queue {
  * @parked: it has no service
  * @abandoned: it is given up as soon as possible
  * @users: who has the disk open
- * @dead: the service has been removed, requests fail. Never reset.
+ * @dead: the disk goes, requests fail. Never reset.
  * @timeout: seconds that requests wait while the service is down; zero: for
  *	ever
  * @lapse: fails them then
@@ -174,6 +174,7 @@ struct mmblk_client {
 /* client.c */
 void mmblk_client_configure(struct mmblk_client *client,
 			    const struct mmblk_config *config);
+void mmblk_client_fail(struct mmblk_client *client);
 void mmblk_client_end(struct mmblk_client *client);
 void mmblk_client_free(struct mmblk_client *client);
 

@@ -151,6 +151,38 @@ static void mmblk_finish(struct mmblk_queue *q, struct mmblk_tag *t,
 	q->done[q->nr_done++] = rq;
 }
 
+/*
+ * Pages of another domain are named where the server has to find them itself. It
+ * may have lost its link to that domain since: no error of the device's, and we
+ * can read them still. What was copied has no such reason to fail.
+ */
+static bool mmblk_copy_may_help(const struct mmblk_tag *t, struct request *rq,
+				u8 code)
+{
+	struct req_iterator iter;
+	struct bio_vec bv;
+
+	if (code != MMBLK_IOERR || t->op != MMBLK_OP_WRITE || t->bounce)
+		return false;
+	rq_for_each_bvec(bv, rq, iter)
+		if (fido_page_foreign(bv.bv_page))
+			return true;
+	return false;
+}
+
+/*
+ * RQF_DONTPREP stays with the request until its end, whatever tag it gets:
+ * mmblk_name_data() copies then, and the block layer merges nothing to it.
+ */
+static void mmblk_send_copy(struct mmblk_queue *q, struct mmblk_tag *t,
+			    struct request *rq)
+{
+	WRITE_ONCE(t->rq, NULL);
+	mmblk_stat_inc(&q->stats, MMBLK_STAT_REQUEUES);
+	rq->rq_flags |= RQF_DONTPREP;
+	blk_mq_requeue_request(rq, true);
+}
+
 /* What a discard names is no data. */
 static u32 mmblk_data_bytes(u8 op, const struct request *rq)
 {
@@ -186,7 +218,10 @@ static const char *mmblk_handle_done(struct mmblk_queue *q, u32 len, u32 id)
 	if (id != FIDO_ID_NONE)
 		fido_rx_release(q->chan, id);
 	mmblk_sizes_add(&q->sizes, mmblk_data_bytes(t->op, rq));
-	mmblk_finish(q, t, rq, done->status);
+	if (mmblk_copy_may_help(t, rq, done->status))
+		mmblk_send_copy(q, t, rq);
+	else
+		mmblk_finish(q, t, rq, done->status);
 	return NULL;
 }
 

@@ -22,7 +22,7 @@
 #include <linux/magic.h>
 #include <linux/mutex.h>
 #include <linux/refcount.h>
-#include <linux/sched/mm.h>
+#include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/stat.h>
 #include <linux/uio.h>
@@ -82,6 +82,24 @@ static bool mmblk_file_through(const struct mmblk_job *job)
 static bool mmblk_file_has_data(const struct mmblk_job *job)
 {
 	return job->op == MMBLK_OP_READ || job->op == MMBLK_OP_WRITE;
+}
+
+/*
+ * As a loop device does: no memory is written out by who calls the file system,
+ * and what waits to be written elsewhere does not slow it down. That may be
+ * waiting for this file, by way of other VMs.
+ */
+static unsigned int mmblk_file_enter(void)
+{
+	unsigned int flags = current->flags;
+
+	current->flags |= PF_LOCAL_THROTTLE | PF_MEMALLOC_NOIO;
+	return flags;
+}
+
+static void mmblk_file_leave(unsigned int flags)
+{
+	current_restore_flags(flags, PF_LOCAL_THROTTLE | PF_MEMALLOC_NOIO);
 }
 
 static void mmblk_file_io_put(struct mmblk_file_io *io)
@@ -253,13 +271,13 @@ static int mmblk_file_wait_for(struct mmblk_file_io *io)
 static void mmblk_file_work(struct work_struct *work)
 {
 	struct mmblk_file_io *io;
-	unsigned int noio;
+	unsigned int flags;
 	int err;
 
 	io = container_of(work, struct mmblk_file_io, work);
-	noio = memalloc_noio_save();
+	flags = mmblk_file_enter();
 	err = mmblk_file_wait_for(io);
-	memalloc_noio_restore(noio);
+	mmblk_file_leave(flags);
 	mmblk_file_io_done(io, err);
 }
 
@@ -314,7 +332,7 @@ static void mmblk_file_start(struct mmblk_file_io *io)
 {
 	struct super_block *sb = file_inode(mmblk_file_of(io->job)->file)->i_sb;
 	struct iov_iter iter;
-	unsigned int noio;
+	unsigned int flags;
 	ssize_t n;
 
 	if (io->job->op == MMBLK_OP_WRITE && !mmblk_file_write_begin(sb)) {
@@ -326,9 +344,9 @@ static void mmblk_file_start(struct mmblk_file_io *io)
 	io->iocb.ki_complete = mmblk_file_complete;
 	mmblk_file_iter(io, &iter);
 
-	noio = memalloc_noio_save();
+	flags = mmblk_file_enter();
 	n = mmblk_file_transfer(&io->iocb, &iter);
-	memalloc_noio_restore(noio);
+	mmblk_file_leave(flags);
 	if (n != -EIOCBQUEUED)
 		mmblk_file_complete(&io->iocb, n);
 	mmblk_file_io_put(io);
@@ -663,8 +681,13 @@ int mmblk_file_open(struct mmblk_backing *backing, const struct path *path,
 	int err;
 
 	f->write = write;
-	f->wq = alloc_workqueue("mmblk_file", WQ_MEM_RECLAIM | WQ_UNBOUND,
-				MMBLK_FILE_WORKERS);
+	/*
+	 * __WQ_LEGACY: of the kind that may wait for queues without
+	 * WQ_MEM_RECLAIM, as those that create_workqueue() makes. XFS flushes
+	 * one of its own when it has no space left: the kernel would warn.
+	 */
+	f->wq = alloc_workqueue("mmblk_file", __WQ_LEGACY | WQ_MEM_RECLAIM |
+				WQ_UNBOUND, MMBLK_FILE_WORKERS);
 	if (!f->wq)
 		return -ENOMEM;
 	err = mmblk_file_claim(f, path);

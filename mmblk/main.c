@@ -189,6 +189,14 @@ static void mmblk_down(struct fido_device *fdev)
 	mutex_unlock(&service->lock);
 }
 
+static void mmblk_give_up(struct fido_device *fdev)
+{
+	struct mmblk_service *service = fido_get_drvdata(fdev);
+
+	if (service->role->give_up)
+		service->role->give_up(service);
+}
+
 static const struct attribute_group *mmblk_groups[] = {
 	&mmblk_attr_group,
 	&mmblk_client_attr_group,
@@ -203,6 +211,7 @@ static struct fido_driver mmblk_driver = {
 	.remove = mmblk_remove,
 	.up = mmblk_up,
 	.down = mmblk_down,
+	.give_up = mmblk_give_up,
 	.driver = {
 		.name = "mmblk",
 		.dev_groups = mmblk_groups,

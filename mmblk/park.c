@@ -151,7 +151,9 @@ static DECLARE_WORK(mmblk_park_work, mmblk_park_work_fn);
  * mmblk_park_abandon - give up a disk that waits for a service
  * @client: client
  *
- * Done by a work, as the caller is an attribute of the disk.
+ * Done by a work, as the caller is an attribute of the disk. Not so the end of
+ * its requests: that work may be waiting for them, as it ends another disk of
+ * the same file system. Nobody takes the disk over from now on.
  *
  * Return: 0, or -EBUSY if it has a service.
  */
@@ -162,6 +164,7 @@ int mmblk_park_abandon(struct mmblk_client *client)
 	mutex_lock(&mmblk_park_lock);
 	if (client->parked) {
 		client->abandoned = true;
+		mmblk_client_fail(client);
 		queue_work(mmblk_wq, &mmblk_park_work);
 		err = 0;
 	}

@@ -28,7 +28,8 @@ struct attribute_group;
  * @MMBLK_STAT_DEEPEST: server: most requests that the device had at a time
  * @MMBLK_STAT_HELD: server: times that a limit kept requests waiting
  * @MMBLK_STAT_TIMEOUTS: client: requests that failed as the server was away
- * @MMBLK_STAT_REQUEUES: client: requests sent again after a reconnect
+ * @MMBLK_STAT_REQUEUES: client: requests sent again after a reconnect, or copied
+ *	after an error
  * @MMBLK_STAT_READ_BYTES: data of READ completions; client: copied
  * @MMBLK_STAT_COMPLETIONS: completions
  * @MMBLK_STAT_ERRORS: the same with an error

@@ -101,7 +101,8 @@ static void mmblk_copy_to_pages(struct request *rq, struct fido_pages *pages)
 
 /*
  * The one place where data is copied on the way to the server: the request has
- * pages that the peer cannot read, or more or odder pieces than a list takes.
+ * pages that the peer cannot read, perhaps as it has just turned out, or more or
+ * odder pieces than a list takes.
  * A request is always copied as a whole: whole pages fit into any list.
  */
 static int mmblk_bounce(struct mmblk_queue *q, struct request *rq,
@@ -132,7 +133,8 @@ static int mmblk_name_data(struct mmblk_queue *q, struct request *rq,
 {
 	segs->seg = page_address(q->lists->page[rq->tag]);
 	segs->nr = 0;
-	if (!mmblk_map(q, rq, segs))
+	/* else the server could not read it where it is, see mmblk_send_copy() */
+	if (!(rq->rq_flags & RQF_DONTPREP) && !mmblk_map(q, rq, segs))
 		return 0;
 	return mmblk_bounce(q, rq, segs);
 }
