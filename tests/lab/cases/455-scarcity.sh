@@ -13,8 +13,9 @@ requires() {
 CHANNELS=96
 
 # Of c alone: its tables, instead of those of lib/vm.sh. A peer takes an entry for each page, 256 of them are a frame.
+PEERS=1
 maptrack_frames() {
-	echo $((VM_MEM * 3 / 2))
+	echo $((VM_MEM * 3 / 2 * PEERS))
 }
 
 c_says() {
@@ -45,7 +46,9 @@ links_removed() {
 	wait_for 10 none_quarantined c
 }
 
+# c_start NUMBER: with maptrack entries for so many peers
 c_start() {
+	PEERS=$1
 	in_dom0 "mkdir -p /lab/vm; echo 'max_event_channels = $CHANNELS' > /lab/vm/c.extra"
 	vm_create c
 	in_dom0 'rm -f /lab/vm/c.extra'
@@ -152,8 +155,11 @@ run() {
 	expect_log 'fido: .*too small'
 	no_links
 	load_modules a b
-	c_start
+	c_start 1
 	maptrack
+	vm_kill c
+	vm_wait_gone c
+	c_start 4
 	channels_link
 	channels_service
 	quota
