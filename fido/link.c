@@ -243,7 +243,7 @@ static void link_offer(struct fido_link *link)
 	err = fido_link_export(link);
 	if (err)
 		return link_fail(link, err, "exporting memory");
-	err = xenbus_alloc_evtchn(link->xbdev, &link->port);
+	err = fido_link_alloc_port(link);
 	if (err)
 		return link_fail(link, err, "allocating an event channel");
 	err = fido_link_write_nodes(link);
@@ -267,6 +267,9 @@ static void link_connect_frontend(struct fido_link *link)
 		return link_fail(link, err, "binding the event channel");
 	link_up(link);
 	fido_link_show_state(link, XenbusStateConnected);
+	/* one that starts over before it can see this takes us for connected */
+	if (!fido_link_is_same_peer(link))
+		link_fail(link, -ESTALE, "connecting to the backend");
 }
 
 /* Backend: the frontend exports its memory. */
@@ -294,6 +297,18 @@ static void link_connect_backend(struct fido_link *link)
 	if (err)
 		return link_fail(link, err, fido_link_nodes_error(err));
 	fido_link_show_state(link, XenbusStateConnected);
+}
+
+/*
+ * Backend: the frontend is connected, to what it found in our nodes. It may have
+ * started over between our last look and our own Connected.
+ */
+static void link_connected(struct fido_link *link)
+{
+	if (fido_link_is_same_peer(link))
+		link_up(link);
+	else
+		link_fail(link, -ESTALE, "connecting to the frontend");
 }
 
 /* Steps down */
@@ -438,7 +453,7 @@ static void backend_step(struct fido_link *link, enum xenbus_state frontend)
 		break;
 	case XenbusStateConnected:
 		if (link->state == FIDO_LINK_OFFERED)
-			link_up(link);
+			link_connected(link);
 		break;
 	case XenbusStateInitWait:
 	case XenbusStateReconfiguring:
@@ -486,8 +501,8 @@ static void link_work_again(struct fido_link *link)
  */
 static void link_look_anew(struct fido_link *link)
 {
-	/* as long as we could not write there they are not */
-	if (!link->anew_at && !link->unshown && fido_link_is_anew(link))
+	/* as long as we have never written there they are not */
+	if (!link->anew_at && link->was_shown && fido_link_is_anew(link))
 		link->anew_at = (jiffies + ANEW_DELAY) ?: 1;
 }
 
@@ -541,7 +556,9 @@ static void link_work_fn(struct work_struct *work)
 	}
 	if (link_must_close(link, suspend))
 		link_close(link);
-	fido_link_step_nodes(link);
+	/* what could not be written is nothing to those that were made anew */
+	if (!link->anew_at)
+		fido_link_step_nodes(link);
 	again = link_step_anew(link);
 	again |= link_step_down(link, peer);
 	link->must_wait = link_may_start(link) && link_must_wait(link);

@@ -118,6 +118,7 @@ struct fido_link_slot {
  *	that no event tells
  * @shown: the state that we have shown, or want to
  * @unshown: @shown could not be written so far
+ * @was_shown: some state could
  * @anew_at: jiffies when the link starts over because its nodes were made anew,
  *	if they are still ours then; zero: they were not made anew
  * @heart: what is known of the peer's
@@ -172,6 +173,7 @@ struct fido_link {
 	unsigned int pause;
 	enum xenbus_state shown;
 	bool unshown;
+	bool was_shown;
 	unsigned long anew_at;
 	struct fido_heart heart;
 	unsigned int index;
@@ -230,6 +232,7 @@ int fido_link_write_nodes(struct fido_link *link);
 const char *fido_link_nodes_error(int err);
 int fido_link_check_version(struct fido_link *link);
 int fido_link_read_nodes(struct fido_link *link, unsigned int *root_ref);
+bool fido_link_is_same_peer(const struct fido_link *link);
 bool fido_link_offer_stands(const struct fido_link *link);
 void fido_link_show_suspended(const struct fido_link *link, bool suspended);
 int fido_link_show_silent(const struct fido_link *link, bool silent);

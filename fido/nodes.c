@@ -135,6 +135,7 @@ void fido_link_show_state(struct fido_link *link, enum xenbus_state state)
 			state, err);
 	link->shown = state;
 	link->unshown = err;
+	link->was_shown |= !err;
 }
 
 /**
@@ -279,6 +280,22 @@ static bool link_peer_has(const struct fido_link *link, const char *name,
 }
 
 /**
+ * fido_link_is_same_peer - is the peer in the life that was connected to?
+ * @link: link with @peer_root_ref; as a backend, with @peer_port
+ *
+ * As long as its root page is mapped here, another life has another reference.
+ *
+ * Context: process, sleeps.
+ * Return: false if not, or if that cannot be read.
+ */
+bool fido_link_is_same_peer(const struct fido_link *link)
+{
+	return link_peer_has(link, FIDO_XS_ROOT_REF, link->peer_root_ref) &&
+	       (link->is_frontend ||
+		link_peer_has(link, FIDO_XS_EVTCHN, link->peer_port));
+}
+
+/**
  * fido_link_offer_stands - has the peer still what was read of it?
  * @link: link with @peer_root_ref; as a backend, with @peer_port
  *
@@ -292,12 +309,10 @@ static bool link_peer_has(const struct fido_link *link, const char *name,
  */
 bool fido_link_offer_stands(const struct fido_link *link)
 {
-	if (!link_peer_has(link, FIDO_XS_ROOT_REF, link->peer_root_ref))
-		return false;
-	if (link->is_frontend)
-		return link_peer_has(link, "state", XenbusStateConnected);
-	return link_peer_has(link, FIDO_XS_EVTCHN, link->peer_port) &&
-	       link_peer_has(link, "state", XenbusStateInitialised);
+	return fido_link_is_same_peer(link) &&
+	       link_peer_has(link, "state", link->is_frontend ?
+					    XenbusStateConnected :
+					    XenbusStateInitialised);
 }
 
 /* Only while the toolstack wants the link. */

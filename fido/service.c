@@ -72,6 +72,14 @@ static void service_write_echo(struct fido_service *service, u32 gen)
 	virt_store_release(&service_mine(service)->peer_gen, gen);
 }
 
+/* What was told is over: whatever it was, it is not told in xenstore any more. */
+static void service_recover(struct fido_service *service)
+{
+	fido_service_clear(service, FIDO_XS_SERVICE_ERROR);
+	service->bind_err = 0;
+	service->is_refused = false;
+}
+
 /*
  * What is kept for a peer that still reads it is bounded, and may be kept for
  * long: a process there does not empty its socket, say. The administrator is
@@ -85,7 +93,7 @@ static bool service_may_offer(struct fido_service *service)
 		fido_error(service->fdev, -EBUSY,
 			   "the peer still holds what earlier lives of this service sent: waiting until it lets go");
 	else if (!wait && service->waits)
-		fido_service_clear(service, FIDO_XS_SERVICE_ERROR);
+		service_recover(service);
 	service->waits = wait;
 	return !wait;
 }
@@ -124,7 +132,7 @@ static bool service_offer(struct fido_service *service)
 		return false;
 	}
 	if (service->offer_failed)
-		fido_service_clear(service, FIDO_XS_SERVICE_ERROR);
+		service_recover(service);
 	service->offer_failed = false;
 	chans->gen = fido_link_next_gen(service->link, service->sid);
 	service->chans = chans;
@@ -211,6 +219,7 @@ static void service_refuse(struct fido_service *service,
 		   (int)strnlen((const char *)view->type, FIDO_TYPE_LEN),
 		   view->type);
 	service->is_refused = true;
+	service->bind_err = 0;
 	/* nothing of it is used: the peer need not keep it */
 	fido_link_drain(service->link, service->sid, view->gen);
 }
@@ -278,9 +287,7 @@ static void service_bind_failed(struct fido_service *service, int err)
 static void service_match(struct fido_service *service)
 {
 	if (service->bind_err || service->is_refused)
-		fido_service_clear(service, FIDO_XS_SERVICE_ERROR);
-	service->bind_err = 0;
-	service->is_refused = false;
+		service_recover(service);
 }
 
 /* Returns false if it has to be tried again later. */
@@ -374,7 +381,7 @@ static bool service_is_slowed(struct fido_service *service)
 		fido_error(service->fdev, -EBUSY,
 			   "the peer starts this service anew without end: waiting for up to a minute");
 	else if (!slow && service->is_slowed)
-		fido_service_clear(service, FIDO_XS_SERVICE_ERROR);
+		service_recover(service);
 	service->is_slowed = slow;
 	return slow;
 }
@@ -459,6 +466,8 @@ int fido_enable(struct fido_device *fdev,
 	} else {
 		service->config = *config;
 		service->enabled = true;
+		service->retry_at = 0;
+		service->nr_starved = 0;
 		fido_service_report_state(service);
 	}
 	mutex_unlock(&service->lock);

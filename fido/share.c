@@ -16,6 +16,49 @@
 #include "share.h"
 #include "window.h"
 
+/* Others */
+
+/**
+ * struct share_others - are other links about to give something back?
+ * @link: the one that asks
+ * @change: one of them is, perhaps
+ */
+struct share_others {
+	const struct fido_link *link;
+	bool change;
+};
+
+/*
+ * A link that is up keeps what it has, unless it is being removed. One that is
+ * not gives it back in a while, or will if it does not come up: also where it
+ * is just about to make an export. Who has a window has one, too.
+ */
+static bool link_is_between(const struct fido_link *link)
+{
+	enum fido_link_state state = READ_ONCE(link->state);
+
+	if (state == FIDO_LINK_UP && !READ_ONCE(link->removing))
+		return false;
+	return state == FIDO_LINK_OFFERED || link->export ||
+	       READ_ONCE(link->revoking);
+}
+
+static void share_look_at(struct fido_link *link, void *data)
+{
+	struct share_others *others = data;
+
+	if (link != others->link)
+		others->change |= link_is_between(link);
+}
+
+static bool share_others_change(const struct fido_link *link)
+{
+	struct share_others others = { .link = link };
+
+	fido_links_for_each(share_look_at, &others);
+	return others.change;
+}
+
 /* The event channel */
 
 static irqreturn_t link_interrupt(int irq, void *data)
@@ -26,36 +69,6 @@ static irqreturn_t link_interrupt(int irq, void *data)
 	set_bit(0, &link->eoi_pending);
 	fido_link_kick(link);
 	return IRQ_HANDLED;
-}
-
-/**
- * fido_link_bind - get the events of the peer, and be able to send some
- * @link: link; as a frontend, with a port
- * @peer_port: the peer's port, for a backend
- *
- * Context: process, sleeps.
- * Return: 0 or an error.
- */
-int fido_link_bind(struct fido_link *link, evtchn_port_t peer_port)
-{
-	int irq;
-
-	if (link->is_frontend)
-		irq = bind_evtchn_to_irqhandler_lateeoi(link->port,
-							link_interrupt, 0,
-							link->name, link);
-	else
-		irq = bind_interdomain_evtchn_to_irqhandler_lateeoi(link->xbdev,
-								    peer_port,
-								    link_interrupt,
-								    0,
-								    link->name,
-								    link);
-	if (irq < 0)
-		return irq;
-	link->irq = irq;
-	link->port = 0;		/* unbinding closes it */
-	return 0;
 }
 
 /**
@@ -77,43 +90,61 @@ void fido_link_unbind(struct fido_link *link)
 	clear_bit(0, &link->eoi_pending);
 }
 
-/* Memory */
+/* Is it for good that no event channel is left? */
+static int share_port_error(const struct fido_link *link, int err)
+{
+	return err == -ENOSPC && share_others_change(link) ? -EBUSY : err;
+}
 
 /**
- * struct share_others - are other links about to give something back?
- * @link: the one that asks
- * @change: one of them is, perhaps
+ * fido_link_alloc_port - get an event channel for the peer to bind to
+ * @link: link, as a frontend
+ *
+ * Context: process, sleeps.
+ * Return: 0, -EBUSY if there is none left, but others will be given back; or an
+ * error, of which -ENOSPC is for good.
  */
-struct share_others {
-	const struct fido_link *link;
-	bool change;
-};
+int fido_link_alloc_port(struct fido_link *link)
+{
+	return share_port_error(link,
+				xenbus_alloc_evtchn(link->xbdev, &link->port));
+}
 
-/*
- * A link that is up keeps what it has. One that is not gives it back in a while,
- * or will if it does not come up. Who has a window has an export, too.
+/**
+ * fido_link_bind - get the events of the peer, and be able to send some
+ * @link: link; as a frontend, with a port
+ * @peer_port: the peer's port, for a backend
+ *
+ * Context: process, sleeps.
+ * Return: 0, or an error as of fido_link_alloc_port(); a frontend's port is gone
+ * then.
  */
-static bool link_is_between(const struct fido_link *link)
+int fido_link_bind(struct fido_link *link, evtchn_port_t peer_port)
 {
-	return READ_ONCE(link->state) != FIDO_LINK_UP &&
-	       (link->export || READ_ONCE(link->revoking));
+	int irq;
+
+	if (link->is_frontend)
+		irq = bind_evtchn_to_irqhandler_lateeoi(link->port,
+							link_interrupt, 0,
+							link->name, link);
+	else
+		irq = bind_interdomain_evtchn_to_irqhandler_lateeoi(link->xbdev,
+								    peer_port,
+								    link_interrupt,
+								    0,
+								    link->name,
+								    link);
+	if (irq < 0) {
+		/* closed by the kernel already, perhaps: not to be kept */
+		fido_link_unbind(link);
+		return share_port_error(link, irq);
+	}
+	link->irq = irq;
+	link->port = 0;		/* unbinding closes it */
+	return 0;
 }
 
-static void share_look_at(struct fido_link *link, void *data)
-{
-	struct share_others *others = data;
-
-	if (link != others->link)
-		others->change |= link_is_between(link);
-}
-
-static bool share_others_change(const struct fido_link *link)
-{
-	struct share_others others = { .link = link };
-
-	fido_links_for_each(share_look_at, &others);
-	return others.change;
-}
+/* Memory */
 
 /*
  * Where grants, or maptrack entries, do not suffice, that is for good only if

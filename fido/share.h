@@ -9,6 +9,7 @@
 
 struct fido_link;
 
+int fido_link_alloc_port(struct fido_link *link);
 int fido_link_bind(struct fido_link *link, evtchn_port_t peer_port);
 void fido_link_unbind(struct fido_link *link);
 int fido_link_export(struct fido_link *link);
