@@ -15,7 +15,7 @@ CHANNELS=96
 # Of c alone: its tables, instead of those of lib/vm.sh. A peer takes an entry for each page, 256 of them are a frame.
 PEERS=1
 maptrack_frames() {
-	echo $((VM_MEM * 3 / 2 * PEERS))
+	echo $((VM_MEM * 3 * PEERS / 2))
 }
 
 c_says() {
@@ -126,10 +126,11 @@ channels_service() {
 
 # ---- xenstore: nodes of c's own, until it may have no more ----
 
+# A hundred to a directory, as the size of one has a quota, too.
 quota_fill() {
 	in_vm c "n=0
 		for step in 100 10 1; do
-			while set -- && for i in \$(seq \$step); do set -- \"\$@\" data/fill/\$((n + i)) x; done &&
+			while set -- && for i in \$(seq \$step); do set -- \"\$@\" data/fill/\$(((n + i) / 100))/\$((n + i)) x; done &&
 				xenstore-write \"\$@\" 2> /tmp/quota.log; do
 				n=\$((n + step))
 				[ \$n -lt 100000 ] || exit 1
