@@ -18,8 +18,11 @@
 /* 256 MiB. Allocations fail before anybody is killed for it. */
 #define MAX_ASIDE		(256U << (20 - PAGE_SHIFT))
 
-/* Where nobody waits, or out of the kernel's reserves */
+/* Where nobody waits */
 #define MAX_ASIDE_URGENT	256
+
+/* Out of the kernel's reserve, which others need to free memory */
+#define MAX_ASIDE_RESERVE	256
 
 /**
  * fido_seek_begin - begin to look for pages
@@ -27,18 +30,25 @@
  * @export: the peer's
  * @gfp: how to get pages
  *
+ * The kernel's reserve is open to who runs with PF_MEMALLOC. It is for what is
+ * needed, not for what lies in front of it: as long as there is other memory,
+ * that is gone through.
+ *
  * Context: any that @gfp allows; so are the functions below.
  */
 void fido_seek_begin(struct fido_seek *seek, const struct fido_export *export,
 		     gfp_t gfp)
 {
-	bool urgent = !gfpflags_allow_blocking(gfp) ||
-		      current->flags & PF_MEMALLOC;
-
 	seek->export = export;
 	seek->gfp = gfp & ~__GFP_ZERO;
 	seek->zero = gfp & __GFP_ZERO;
-	seek->left = urgent ? MAX_ASIDE_URGENT : MAX_ASIDE;
+	seek->left = gfpflags_allow_blocking(gfp) ? MAX_ASIDE :
+						    MAX_ASIDE_URGENT;
+	seek->reserve = 0;
+	if (current->flags & PF_MEMALLOC && !(gfp & __GFP_NOMEMALLOC)) {
+		seek->reserve = MAX_ASIDE_RESERVE;
+		seek->gfp |= __GFP_NOMEMALLOC | __GFP_NOWARN;
+	}
 	INIT_LIST_HEAD(&seek->aside);
 }
 
@@ -56,6 +66,15 @@ void fido_seek_aside(struct fido_seek *seek, struct page *page)
 		cond_resched();
 }
 
+static struct page *seek_alloc(struct fido_seek *seek)
+{
+	struct page *page = alloc_page(seek->gfp);
+
+	if (!page && seek->reserve)
+		page = alloc_page(seek->gfp & ~__GFP_NOMEMALLOC);
+	return page;
+}
+
 /**
  * fido_seek_page - find one
  * @seek: begun
@@ -67,7 +86,7 @@ struct page *fido_seek_page(struct fido_seek *seek)
 	struct page *page;
 
 	for (; seek->left; seek->left--) {
-		page = alloc_page(seek->gfp);
+		page = seek_alloc(seek);
 		if (!page)
 			return NULL;
 		if (fido_export_has(seek->export, page, 1)) {
@@ -75,6 +94,8 @@ struct page *fido_seek_page(struct fido_seek *seek)
 				clear_highpage(page);
 			return page;
 		}
+		if (page_is_pfmemalloc(page) && seek->reserve)
+			seek->reserve--;
 		fido_seek_aside(seek, page);
 	}
 	return NULL;

@@ -15,6 +15,7 @@ struct page;
  * @gfp: how to get pages, without __GFP_ZERO
  * @zero: they are to be cleared
  * @left: so many that it does not see may still be set aside
+ * @reserve: so many of them may come out of the kernel's reserve
  * @aside: those, until fido_seek_end()
  */
 struct fido_seek {
@@ -22,6 +23,7 @@ struct fido_seek {
 	gfp_t gfp;
 	bool zero;
 	unsigned int left;
+	unsigned int reserve;
 	struct list_head aside;
 };
 

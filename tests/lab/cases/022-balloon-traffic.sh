@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
-# DESCRIPTION: a VM gets other memory while it has a network and disks, which no peer sees and which is what it is given first: streams and requests go on both ways, and a link that is made anew comes up
+# DESCRIPTION: a VM gets other memory while it has a network and disks, which no peer sees and which is what it is given first: streams and requests go on both ways, and a network, disks, and a link that are made anew come up
 # TIMEOUT: 300
 # shellcheck disable=SC1091
 . "$LAB_DIR/cases/mmblk-disks-lib.sh"
@@ -58,6 +58,11 @@ run() {
 	in_dom0 'fidoctl net remove a b'
 	net_up a b
 	all_works "a network made anew"
+
+	# so of disks, whose rings may come out of the kernel's reserve
+	every_disk_gone
+	disks_up
+	all_works "disks made anew"
 
 	# all that it has is exported again
 	every_disk_gone
