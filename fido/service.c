@@ -536,26 +536,31 @@ EXPORT_SYMBOL_GPL(fido_peer_domid);
  * @service: service that will be removed
  *
  * Between fido_enable() and fido_disable() there is a driver. One that is being
- * unbound has got past the latter, and gives up by itself.
+ * unbound has got past the latter, and gives up by itself. Only who frees memory
+ * has requests of others, and a ->down() that does not wait for a device: the
+ * rest would have those that come later wait.
  *
  * Context: the link's work, or after its end; process, sleeps.
+ * Return: false if nothing fails, as others go on with it.
  */
-void fido_service_give_up(struct fido_service *service)
+bool fido_service_give_up(struct fido_service *service)
 {
 	struct fido_driver *drv;
+	bool fails = true;
 
 	mutex_lock(&service->lock);
-	if (service->enabled) {
+	if (service->enabled && service->config.frees_memory) {
 		drv = container_of(service->fdev->dev.driver,
 				   struct fido_driver, driver);
 		if (drv->give_up) {
 			service->enabled = false;
 			if (service->attached)
 				service_retire(service);
-			drv->give_up(service->fdev);
+			fails = drv->give_up(service->fdev);
 		}
 	}
 	mutex_unlock(&service->lock);
+	return fails;
 }
 
 /* All services of a link; called by the link's work only */
@@ -590,12 +595,22 @@ void fido_services_attach(struct fido_link *link)
  * fido_services_detach - take all services down, the link is going
  * @link: link with export and window
  *
+ * A server waits for its device, which may lie on a disk of this very link:
+ * that one's time-out runs from its own ->down() on.
+ *
  * Context: the link's work, or after its end.
  */
 void fido_services_detach(struct fido_link *link)
 {
+	struct fido_service *service;
 	unsigned int i;
 
+	for (i = 0; i < FIDO_MAX_SERVICES; i++) {
+		service = link->service[i];
+		if (service && READ_ONCE(service->config.frees_memory))
+			service_attach(service, false);
+	}
+	/* all of them, as one may just have been enabled */
 	for (i = 0; i < FIDO_MAX_SERVICES; i++)
 		if (link->service[i])
 			service_attach(link->service[i], false);

@@ -92,7 +92,7 @@ struct fido_service {
 	struct dentry *debugfs;
 };
 
-void fido_service_give_up(struct fido_service *service);
+bool fido_service_give_up(struct fido_service *service);
 void fido_services_attach(struct fido_link *link);
 void fido_services_detach(struct fido_link *link);
 bool fido_services_step(struct fido_link *link);

@@ -53,6 +53,22 @@ char *fido_service_read_type(const struct fido_link *link, const char *sid)
 	return ERR_PTR(-ENOENT);
 }
 
+/* 0 if our mark is there, -ENOENT if it has gone, or why that is not known. */
+static int service_find_mark(const struct fido_service *service)
+{
+	char path[128];
+	char *mark;
+
+	if (!service->marked)
+		return 0;
+	fido_service_path(service, path, sizeof(path));
+	mark = xenbus_read(XBT_NIL, path, FIDO_XS_SERVICE_SEEN, NULL);
+	if (IS_ERR(mark))
+		return PTR_ERR(mark);
+	kfree(mark);
+	return 0;
+}
+
 /**
  * fido_service_is_anew - are the nodes another service's?
  * @service: service
@@ -66,17 +82,26 @@ char *fido_service_read_type(const struct fido_link *link, const char *sid)
  */
 bool fido_service_is_anew(const struct fido_service *service)
 {
-	char path[128];
-	char *mark;
+	return service_find_mark(service) == -ENOENT;
+}
 
-	if (!service->marked)
-		return false;
+/* Of our nodes, and nobody else's. */
+static char *param_read(const struct fido_service *service, const char *name)
+{
+	char path[128];
+	char *value;
+	int err;
+
 	fido_service_path(service, path, sizeof(path));
-	mark = xenbus_read(XBT_NIL, path, FIDO_XS_SERVICE_SEEN, NULL);
-	if (IS_ERR(mark))
-		return PTR_ERR(mark) == -ENOENT;
-	kfree(mark);
-	return false;
+	value = xenbus_read(XBT_NIL, path, name, NULL);
+	if (IS_ERR(value))
+		return value;
+	/* after the value: a mark that is there now was there when it was read */
+	err = service_find_mark(service);
+	if (err != -ENOENT && err != -ENOMEM)
+		return value;
+	kfree(value);
+	return ERR_PTR(err);
 }
 
 /*
@@ -101,31 +126,22 @@ char *fido_param(struct fido_device *fdev, const char *name)
 {
 	unsigned int pause = PARAM_MIN_PAUSE;
 	struct fido_service *service = fdev->service;
-	char path[128];
-	char *value;
+	char *value = param_read(service, name);
 
-	fido_service_path(service, path, sizeof(path));
-	value = xenbus_read(XBT_NIL, path, name, NULL);
 	/* not for each one, where the first is lost already */
 	while (value == ERR_PTR(-ENOMEM) && pause <= PARAM_MAX_PAUSE &&
 	       !READ_ONCE(service->param_lost) &&
 	       !READ_ONCE(service->link->removing)) {
 		msleep(pause);
 		pause *= 2;
-		value = xenbus_read(XBT_NIL, path, name, NULL);
+		value = param_read(service, name);
 	}
 	if (value == ERR_PTR(-ENOMEM)) {
 		dev_err_ratelimited(&fdev->dev,
 				    "cannot read \"%s\": no memory\n", name);
 		WRITE_ONCE(service->param_lost, true);
 	}
-	if (IS_ERR(value))
-		return NULL;
-	/* after the value: a mark that is there now was there when it was read */
-	if (!fido_service_is_anew(service))
-		return value;
-	kfree(value);
-	return NULL;
+	return IS_ERR(value) ? NULL : value;
 }
 EXPORT_SYMBOL_GPL(fido_param);
 

@@ -72,18 +72,29 @@ static void service_remove(struct fido_link *link, unsigned int sid)
 }
 
 /*
- * In two steps: the end of one may wait for what has been asked of another, as
- * that of a disk waits for its file system, which has other disks as well.
+ * In steps: the end of one may wait for what has been asked of another, as that
+ * of a disk waits for its file system, which has other disks as well. Those that
+ * others go on with can be given up by the administrator once they are removed.
+ * Servers come last, as they wait for devices.
  */
 static void services_remove(struct fido_link *link, const unsigned long *sids)
 {
 	unsigned int noio = memalloc_noio_save();	/* see fido_disable() */
+	DECLARE_BITMAP(stay, FIDO_MAX_SERVICES) = {};
 	unsigned int i;
 
 	for_each_set_bit(i, sids, FIDO_MAX_SERVICES)
-		fido_service_give_up(link->service[i]);
-	for_each_set_bit(i, sids, FIDO_MAX_SERVICES)
+		if (!fido_service_give_up(link->service[i]))
+			__set_bit(i, stay);
+	for_each_set_bit(i, stay, FIDO_MAX_SERVICES)
 		service_remove(link, i);
+	for_each_set_bit(i, sids, FIDO_MAX_SERVICES)
+		if (link->service[i] &&
+		    READ_ONCE(link->service[i]->config.frees_memory))
+			service_remove(link, i);
+	for_each_set_bit(i, sids, FIDO_MAX_SERVICES)
+		if (link->service[i])
+			service_remove(link, i);
 	memalloc_noio_restore(noio);
 }
 

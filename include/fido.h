@@ -86,7 +86,8 @@ int fido_pages_show(struct fido_chan *chan, struct fido_pages *pages,
  *	most FIDO_MAX_IDS
  * @hold: what the cookies are
  * @frees_memory: memory may be freed by way of the service, as by a disk that
- *	holds swap: its rings may come out of the system's reserve
+ *	holds swap: its rings may come out of the system's reserve, and it is
+ *	taken down before those for which this is not so, as these may wait for it
  * @event: the peer has signalled a channel, or messages were found without a
  *	signal. Called in hard interrupt context, or with interrupts and bottom
  *	halves disabled as if it were one, perhaps on two CPUs at once, and
@@ -141,8 +142,10 @@ struct fido_device {
  * @give_up: the service is about to be removed, perhaps with others of its link,
  *	and ->down() has been called if it had to be. What waits for the peer has
  *	to fail from now on, as @remove of one service may wait for that of
- *	another: a file system can have several disks. Serialized with ->up() and
- *	->down(), none of which follows; must not wait for I/O. Not called if the
+ *	another: a file system can have several disks. Returns false if it is not
+ *	to fail: then @remove waits for nothing, and is called before that of
+ *	others. Serialized with ->up() and ->down(), none of which follows; must
+ *	not wait for I/O. Only for services with @frees_memory; not called if the
  *	service is not enabled, or if it is the driver that goes. Optional.
  * @driver: for the driver core
  *
@@ -157,7 +160,7 @@ struct fido_driver {
 	int (*up)(struct fido_device *fdev);
 	void (*down)(struct fido_device *fdev);
 	void (*silent)(struct fido_device *fdev, bool silent);
-	void (*give_up)(struct fido_device *fdev);
+	bool (*give_up)(struct fido_device *fdev);
 	struct device_driver driver;
 };
 

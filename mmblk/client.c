@@ -617,12 +617,14 @@ static bool mmblk_client_stays(struct mmblk_client *client)
 	return stays;
 }
 
-static void mmblk_client_give_up(struct mmblk_service *service)
+static bool mmblk_client_give_up(struct mmblk_service *service)
 {
 	struct mmblk_client *client = to_mmblk_client(service);
 
-	if (!mmblk_client_stays(client))
-		mmblk_client_fail(client);
+	if (mmblk_client_stays(client))
+		return false;
+	mmblk_client_fail(client);
+	return true;
 }
 
 static void mmblk_client_destroy(struct mmblk_service *service)

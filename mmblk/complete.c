@@ -346,6 +346,13 @@ void mmblk_complete_bh(struct tasklet_struct *bh)
 	spin_unlock(&q->rx_lock);
 }
 
+/* Requests that the server has answered so far, and that went on from here */
+static u64 mmblk_answered(const struct mmblk_queue *q)
+{
+	return q->stats.value[MMBLK_STAT_COMPLETIONS] +
+	       q->stats.value[MMBLK_STAT_REQUEUES];
+}
+
 /**
  * mmblk_complete_poll - look for completions without waiting for an event
  * @q: queue
@@ -355,7 +362,7 @@ void mmblk_complete_bh(struct tasklet_struct *bh)
  * once: one of them looks.
  *
  * Context: process.
- * Return: how many requests were found to be complete.
+ * Return: how many requests were found to be complete, or are sent again.
  */
 int mmblk_complete_poll(struct mmblk_queue *q, struct io_comp_batch *iob)
 {
@@ -365,12 +372,12 @@ int mmblk_complete_poll(struct mmblk_queue *q, struct io_comp_batch *iob)
 	if (!spin_trylock_bh(&q->rx_lock))
 		return 0;
 	if (q->live && fido_rx_waiting(q->chan)) {
-		before = q->stats.value[MMBLK_STAT_COMPLETIONS];
+		before = mmblk_answered(q);
 		mmblk_look(q, iob);
 		/* else an event would come when the indices have wrapped */
 		if (q->polled)
 			fido_rx_disarm(q->chan);
-		nr = q->stats.value[MMBLK_STAT_COMPLETIONS] - before;
+		nr = mmblk_answered(q) - before;
 	}
 	spin_unlock_bh(&q->rx_lock);
 	return nr;

@@ -189,12 +189,11 @@ static void mmblk_down(struct fido_device *fdev)
 	mutex_unlock(&service->lock);
 }
 
-static void mmblk_give_up(struct fido_device *fdev)
+static bool mmblk_give_up(struct fido_device *fdev)
 {
 	struct mmblk_service *service = fido_get_drvdata(fdev);
 
-	if (service->role->give_up)
-		service->role->give_up(service);
+	return service->role->give_up(service);
 }
 
 static const struct attribute_group *mmblk_groups[] = {

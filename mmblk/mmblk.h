@@ -38,7 +38,7 @@ extern struct workqueue_struct *mmblk_open_wq;
  * @stop: from now on nothing does that any more; may be NULL
  * @up: the channels are there
  * @down: stop using them
- * @give_up: see struct fido_driver; may be NULL
+ * @give_up: see struct fido_driver; NULL without @frees_memory
  * @event: see struct fido_service_config
  * @stats: counters of a queue
  */
@@ -53,7 +53,7 @@ struct mmblk_role {
 	void (*stop)(struct mmblk_service *service);
 	int (*up)(struct mmblk_service *service);
 	void (*down)(struct mmblk_service *service);
-	void (*give_up)(struct mmblk_service *service);
+	bool (*give_up)(struct mmblk_service *service);
 	void (*event)(struct fido_chan *chan, void *priv);
 	const struct mmblk_stats *(*stats)(struct mmblk_service *service,
 					   unsigned int queue);
