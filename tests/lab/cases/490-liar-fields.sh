@@ -7,7 +7,8 @@
 # shellcheck disable=SC1091
 . "$LAB_DIR/cases/liar-lib.sh"
 
-# 340 values a role with ROUNDS=3; each may cost a link made anew. SEED=N ROUNDS=N lab run 490 repeats it.
+# 340 values a role with ROUNDS=3; each may cost a link made anew. SEED=N ROUNDS=N lab run 490 repeats it, ROLES= takes some of them.
+ROLES=${ROLES:-net client server}
 ROLE=net
 
 pair_up() {
@@ -57,7 +58,6 @@ net() {
 client() {
 	local list field
 	ROLE=client
-	liar_load mmblk
 	in_vm b 'grep -q "^brd " /proc/modules || modprobe brd rd_nr=1 rd_size=16384'
 	pair_anew
 	mapfile -t list < <(fields request seg slot)
@@ -95,15 +95,16 @@ lies_while_asked() {
 }
 
 run() {
-	diag "SEED=$SEED ROUNDS=$ROUNDS"
+	local role
+	diag "SEED=$SEED ROUNDS=$ROUNDS ROLES=\"$ROLES\""
 	expect_log 'I/O error|Buffer I/O'
 	no_links
 	honest_start
-	net
-	pair_remove
-	client
-	pair_remove
-	server
+	for role in $ROLES; do
+		pair_remove
+		[ "$role" = net ] || liar_load mmblk
+		"$role"
+	done
 	reader_stop
 	diag "$LIES lies, $BROKEN of which b did not let pass"
 	honest_end
