@@ -100,8 +100,9 @@ static bool service_may_offer(struct fido_service *service)
 
 /*
  * Where memory is freed by way of a service, nobody may be able to free any
- * until it is up again. Its rings are some tens of pages, out of the reserve that
- * the kernel keeps for such cases; if even that is empty, it is tried again.
+ * until it is up again. Its rings are some tens of pages: if there are no others,
+ * out of the reserve that the kernel keeps for such cases; if even that is empty,
+ * it is tried again.
  */
 static struct fido_chans *service_chans_alloc(struct fido_service *service)
 {

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
-# DESCRIPTION: a VM gets other memory while it has a network and disks, which no peer sees and which is what it is given first: streams and requests go on both ways, and a network, disks, and a link that are made anew come up
+# DESCRIPTION: a VM gets other memory while it has a network and disks, which no peer sees and which is what it is given first: streams and requests go on both ways, a network and a link that are made anew come up, and further disks do
 # TIMEOUT: 300
 # shellcheck disable=SC1091
 . "$LAB_DIR/cases/mmblk-disks-lib.sh"
@@ -23,8 +23,9 @@ disks_up() {
 		fidoctl blk add b a:/dev/ram0 --serial of-a --wait $((60 * SLOW))"
 }
 
+# verify CLIENT SERIAL
 verify() {
-	in_vm "$1" "fio --name=balloon --filename=/dev/mmblk0 --ioengine=libaio --direct=1 --iodepth=16 --rw=randwrite --size=${MIB}M \
+	in_vm "$1" "fio --name=balloon --filename=/dev/$(disk_named "$1" "$2") --ioengine=libaio --direct=1 --iodepth=16 --rw=randwrite --size=${MIB}M \
 		--bssplit=4k/60:64k/30:1M/10 --verify=crc32c --verify_fatal=1 --output-format=terse"
 }
 
@@ -33,8 +34,8 @@ all_works() {
 	diag "$1: of the frames of a $(counter a tx_bounced) were copied, $(counter a tx_drop_nomem) dropped for want of memory"
 	send_file a b 10.5.0.2 $PORT
 	send_file b a 10.5.0.1 $PORT
-	verify a
-	verify b
+	verify a of-b
+	verify b of-a
 	diag "$1: of the frames of a $(counter a tx_bounced) were copied, $(counter a tx_drop_nomem) dropped for want of memory"
 }
 
@@ -43,7 +44,7 @@ run() {
 	every_disk_gone
 	no_links
 	for vm in a b; do
-		ramdisks $vm 1 $MIB
+		ramdisks $vm 2 $MIB
 		make_file $vm $((MIB << 20))
 	done
 	in_vms "a b" "modprobe -a fido mmnet mmblk"
@@ -59,10 +60,11 @@ run() {
 	net_up a b
 	all_works "a network made anew"
 
-	# so of disks, whose rings may come out of the kernel's reserve
-	every_disk_gone
-	disks_up
-	all_works "disks made anew"
+	# so of further disks, which may come out of the kernel's reserve
+	disk_add a b /dev/ram1 more-of-b
+	disk_add b a /dev/ram1 more-of-a
+	verify a more-of-b
+	verify b more-of-a
 
 	# all that it has is exported again
 	every_disk_gone
