@@ -344,8 +344,8 @@ static struct fido_chan *chan_alloc(struct fido_link *link, unsigned int sid,
 		err = xenbus_alloc_evtchn(link->xbdev, &chan->port);
 		/* xenbus has set the state to Closing: follow it */
 		if (err)
-			fido_link_break(link,
-					"no event channel left: raise max_event_channels in xl.cfg");
+			fido_link_refuse(link,
+					 "no event channel left: raise max_event_channels in xl.cfg");
 	}
 	if (err) {
 		chan_free(chan);

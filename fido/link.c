@@ -138,6 +138,22 @@ void fido_link_break(struct fido_link *link, const char *why)
 	fido_link_kick(link);
 }
 
+/**
+ * fido_link_refuse - this domain lacks something, which is not the peer's fault
+ * @link: link
+ * @why: what, and what to do, a constant string
+ *
+ * Context: any. As fido_link_break(), but for what is logged.
+ */
+void fido_link_refuse(struct fido_link *link, const char *why)
+{
+	if (cmpxchg(&link->broken, NULL, why))
+		return;
+	dev_err(&link->xbdev->dev, "link to domain %u goes down: %s\n",
+		link->peer, why);
+	fido_link_kick(link);
+}
+
 /* Steps up */
 
 static void link_up(struct fido_link *link)

@@ -189,6 +189,7 @@ void fido_link_peer_state(struct fido_link *link, enum xenbus_state state);
 void fido_link_kick(struct fido_link *link);
 void fido_link_signal(struct fido_link *link);
 void fido_link_break(struct fido_link *link, const char *why);
+void fido_link_refuse(struct fido_link *link, const char *why);
 const char *fido_link_state_str(enum fido_link_state state);
 
 /* So many exports are made for a peer, at most, in so much time */
