@@ -271,6 +271,7 @@ static void link_offer(struct fido_link *link)
 /* Frontend: the backend has mapped us and exports its memory. */
 static void link_connect_frontend(struct fido_link *link)
 {
+	unsigned int nr_starved;
 	int err;
 
 	err = fido_link_map_peer(link);
@@ -281,11 +282,15 @@ static void link_connect_frontend(struct fido_link *link)
 		err = -ESTALE;
 	if (err)
 		return link_fail(link, err, "binding the event channel");
+	nr_starved = link->nr_starved;
 	link_up(link);
 	fido_link_show_state(link, XenbusStateConnected);
 	/* one that starts over before it can see this takes us for connected */
-	if (!fido_link_is_same_peer(link))
-		link_fail(link, -ESTALE, "connecting to the backend");
+	if (fido_link_is_same_peer(link))
+		return;
+	/* less and less often, see link_is_starved() */
+	link->nr_starved = nr_starved;
+	link_fail(link, -ESTALE, "connecting to the backend");
 }
 
 /* Backend: the frontend exports its memory. */
@@ -312,6 +317,13 @@ static void link_connect_backend(struct fido_link *link)
 	err = fido_link_write_nodes(link);
 	if (err)
 		return link_fail(link, err, fido_link_nodes_error(err));
+	/*
+	 * One that has connected to an earlier life of ours, just now, says so
+	 * before it looks at our nodes again: either it is seen here that it has
+	 * moved on, or it sees there what has just been written.
+	 */
+	if (!fido_link_offer_stands(link))
+		return link_fail(link, -ESTALE, "connecting to the frontend");
 	fido_link_show_state(link, XenbusStateConnected);
 }
 

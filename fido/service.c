@@ -467,8 +467,11 @@ int fido_enable(struct fido_device *fdev,
 	} else {
 		service->config = *config;
 		service->enabled = true;
-		service->retry_at = 0;
+		/* of an earlier driver */
+		if (service->nr_starved)
+			service_recover(service);
 		service->nr_starved = 0;
+		service->retry_at = 0;
 		fido_service_report_state(service);
 	}
 	mutex_unlock(&service->lock);

@@ -90,10 +90,15 @@ void fido_link_unbind(struct fido_link *link)
 	clear_bit(0, &link->eoi_pending);
 }
 
-/* Is it for good that no event channel is left? */
-static int share_port_error(const struct fido_link *link, int err)
+/*
+ * Is it for good that no event channel is left? @others were about to give some
+ * back before the try.
+ */
+static int share_port_error(const struct fido_link *link, int err, bool others)
 {
-	return err == -ENOSPC && share_others_change(link) ? -EBUSY : err;
+	if (err == -ENOSPC && (others || share_others_change(link)))
+		return -EBUSY;
+	return err;
 }
 
 /**
@@ -106,8 +111,10 @@ static int share_port_error(const struct fido_link *link, int err)
  */
 int fido_link_alloc_port(struct fido_link *link)
 {
-	return share_port_error(link,
-				xenbus_alloc_evtchn(link->xbdev, &link->port));
+	bool others = share_others_change(link);
+	int err = xenbus_alloc_evtchn(link->xbdev, &link->port);
+
+	return share_port_error(link, err, others);
 }
 
 /**
@@ -121,6 +128,7 @@ int fido_link_alloc_port(struct fido_link *link)
  */
 int fido_link_bind(struct fido_link *link, evtchn_port_t peer_port)
 {
+	bool others = share_others_change(link);
 	int irq;
 
 	if (link->is_frontend)
@@ -137,7 +145,7 @@ int fido_link_bind(struct fido_link *link, evtchn_port_t peer_port)
 	if (irq < 0) {
 		/* closed by the kernel already, perhaps: not to be kept */
 		fido_link_unbind(link);
-		return share_port_error(link, irq);
+		return share_port_error(link, irq, others);
 	}
 	link->irq = irq;
 	link->port = 0;		/* unbinding closes it */
