@@ -36,7 +36,7 @@ hold() {
 
 # All of a's side goes and comes back. What b still maps of it stays as it is.
 reload_a() {
-	in_vm a 'rmmod mmnet fido'
+	unload_modules a
 	in_vm a 'modprobe -a fido mmnet'
 	wait_for 30 in_vm a 'test -e /sys/class/net/mmnet0'
 	network_configure a
