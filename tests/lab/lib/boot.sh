@@ -152,12 +152,14 @@ try_kvm() {
 }
 
 boot_host() {
+	local attempt
 	try_kvm && return 0
-	# A port taken by somebody else is the one start-up failure worth another try.
-	boot_dom0 tcg $((180 * SLOW)) && return 0
-	if ! is_running && grep -q 'host forwarding' "$LAB_STATE/qemu.log"; then
+	# Nothing of ours runs yet. QEMU has ended if a port was taken by somebody else, or if TCG had dom0 crash: both are worth another try.
+	for attempt in 1 2 3; do
 		boot_dom0 tcg $((180 * SLOW)) && return 0
-	fi
+		! is_running || break
+		say "QEMU has ended before dom0 was up, attempt $attempt of 3: $(grep -ashm1 -E 'Oops|host forwarding|panic' "$LOGS/host.log" "$LAB_STATE/qemu.log" | tail -n 1)"
+	done
 	tail -n 15 "$LAB_STATE/qemu.log" "$LOGS/host.log" >&2
 	kill_qemu
 	die "the Xen host did not boot: $(short_path "$LOGS/host.log")"
